@@ -1,0 +1,31 @@
+# make test   everything CI checks         make demo   three real nodes behind one dispatcher
+# make lint   the checks without tests     make clean  remove what these made in the checkout
+BIN := .venv/bin
+CORE := scoring torrents dispatch
+CORE_FLOOR := 95
+
+.PHONY: test demo lint setup clean
+
+test: lint
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	@for package in $(CORE); do \
+		echo "coverage of qbdispatch/$$package, at least $(CORE_FLOOR) %:"; \
+		$(BIN)/coverage report --include="qbdispatch/$$package/*" --fail-under=$(CORE_FLOOR) || exit 1; \
+	done
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+demo: setup
+	$(BIN)/python -m demo $(ARGS)
+
+setup:
+	@scripts/setup
+
+clean:
+	rm -rf .venv .setup.lock .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build *.egg-info
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

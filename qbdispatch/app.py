@@ -1,0 +1,38 @@
+"""The Flask application factory. Nothing happens on import; `wsgi.py` decides which configuration is used."""
+
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from qbdispatch.admin.blueprint import admin
+from qbdispatch.arr.blueprint import arr
+from qbdispatch.config.settings import Settings
+from qbdispatch.services import EXTENSION, build_services
+from qbdispatch.submit.blueprint import submit
+
+log = logging.getLogger(__name__)
+MAX_BODY_BYTES = 64 * 2**20
+"""What qBittorrent itself accepts at most (requestparser.h in its sources)."""
+
+
+def create_app(settings: Settings) -> Flask:
+    """An application over the given settings; raises `StoreUnavailable` where the database cannot be opened."""
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=10_000)
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False  # *arr follow no redirects
+    app.extensions[EXTENSION] = build_services(settings)
+    for blueprint in (arr, submit, admin):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(HTTPException, _plain)
+    if settings.auth.username is None and not settings.auth.api_keys:
+        log.warning("auth is not configured: /api/v2 accepts any login; set auth.username and auth.password")
+    if settings.dispatcher.admin_api_key is None:
+        log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
+    return app
+
+
+def _plain(error: HTTPException) -> Response:
+    return Response(f"{error.name}\n", error.code, mimetype="text/plain")

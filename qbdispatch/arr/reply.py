@@ -1,0 +1,8 @@
+"""Answers as qBittorrent gives them."""
+
+from flask import Response
+
+
+def text(body: str, status: int = 200) -> Response:
+    """Plain text: some clients accept an add only with this content type."""
+    return Response(body, status, content_type="text/plain; charset=UTF-8")

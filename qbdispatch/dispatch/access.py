@@ -1,0 +1,118 @@
+"""Speaks to one node on behalf of all workers: one shared session, one login at a time, a pause after a refusal."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.client import Cookies, NodeClient
+from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeForbidden, NodeUnreachable
+from qbdispatch.store.engine import Store
+from qbdispatch.store.secrets import shared_secret
+from qbdispatch.store.sessions import LoginGranted, LoginTaken, Refused, Session, SessionVault
+
+LOGIN_POLL_SECONDS = 0.05
+LOGIN_WAIT_SECONDS = 3.0
+Answer = TypeVar("Answer")
+
+
+class NodeAccess:
+    """The way to a node. Safe for threads; one per node and process."""
+
+    def __init__(self, node: NodeSettings, store: Store) -> None:
+        self.node = node
+        self.client = NodeClient(node)
+        self._vault = SessionVault(store, node.name, _fingerprint(node, shared_secret(store, "fingerprints")))
+
+    def call(self, action: Callable[[Cookies], Answer]) -> Answer:
+        """Run one call with the shared session, and once more with a new one if the old has ended.
+
+        Repeating is safe: a node that answers 403 has not done what was asked.
+        """
+        session = self._session()
+        try:
+            return action(session.cookies)
+        except NodeForbidden as error:
+            session = self._renewed(session, error)
+        try:
+            return action(session.cookies)
+        except NodeForbidden as error:
+            raise self._refused(f"lets us log in, but then says: {error}") from error
+
+    def forgive(self) -> None:
+        """End the pause after a refused login."""
+        self._vault.forgive()
+
+    def _session(self) -> Session:
+        standing = self._vault.current(time.time())
+        if isinstance(standing, Refused):
+            raise _pausing(standing)
+        if standing is None:
+            return self._log_in(None) if self._logs_in else Session(0, {})
+        return standing
+
+    def _renewed(self, session: Session, cause: NodeForbidden) -> Session:
+        if self._logs_in:
+            return self._log_in(session.generation)
+        missing = "refuses the api_key" if self.node.api_key else "wants a login, but the configuration has none"
+        raise self._refused(f"{missing} ({cause})") from cause
+
+    @property
+    def _logs_in(self) -> bool:
+        return bool(self.node.username) and not self.node.api_key
+
+    def _log_in(self, stale: int | None) -> Session:
+        """Log in, or wait for the worker that is doing so."""
+        give_up = time.monotonic() + LOGIN_WAIT_SECONDS
+        while True:
+            leave = self._vault.begin_login(stale, time.time())
+            if isinstance(leave, Session):
+                return leave
+            if isinstance(leave, Refused):
+                raise _pausing(leave)
+            if isinstance(leave, LoginGranted):
+                return self._granted_login()
+            assert isinstance(leave, LoginTaken)
+            if time.monotonic() > give_up:
+                raise NodeUnreachable("another worker has been trying to log in for some seconds")
+            time.sleep(LOGIN_POLL_SECONDS)
+
+    def _granted_login(self) -> Session:
+        try:
+            cookies = self.client.log_in()
+        except (NodeAuthFailed, NodeForbidden) as error:
+            raise self._refused(str(error)) from error
+        except NodeError as error:
+            self._vault.abandoned()
+            raise NodeUnreachable(f"login: {error}") from error  # whatever was to follow was not sent
+        return self._vault.succeeded(cookies)
+
+    def _refused(self, detail: str) -> NodeAuthFailed:
+        return _pausing(self._vault.refused(detail, time.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The ways to all configured nodes, by name."""
+
+    members: Mapping[str, NodeAccess]
+
+    @property
+    def settings(self) -> list[NodeSettings]:
+        return [member.node for member in self.members.values()]
+
+
+def _pausing(refused: Refused) -> NodeAuthFailed:
+    minutes = max(1, round((refused.retry_at - time.time()) / 60))
+    return NodeAuthFailed(
+        f"{refused.detail}; next try in {minutes} min, or at once after POST /nodes/NAME/resume or a restart with"
+        " changed credentials"
+    )
+
+
+def _fingerprint(node: NodeSettings, key: str) -> str:
+    """Tells changed credentials from unchanged ones; keyed and short, so that it gives nothing away."""
+    parts = "\0".join((node.url, node.username, node.password, node.api_key or ""))
+    return hashlib.blake2b(parts.encode(), key=bytes.fromhex(key), digest_size=8).hexdigest()

@@ -1,0 +1,100 @@
+"""Leads the fleet from one worker: holds the lease and runs a watcher for each node.
+
+Every worker runs a `Leader`; the one that holds the lease polls, the others try to take it over each second, so that
+a dead leader is replaced as soon as its lease has run out.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from qbdispatch.config.settings import SyncSettings
+from qbdispatch.dispatch.access import Fleet
+from qbdispatch.dispatch.watcher import Watcher
+from qbdispatch.store import leases
+from qbdispatch.store.engine import Store, StoreUnavailable
+
+log = logging.getLogger(__name__)
+LEASE = "poller"
+LEASE_SECONDS = 5.0
+RENEW_SECONDS = 1.0
+
+
+class Leader:
+    """Tries to lead until stopped. Make and start it after any fork: it owns threads."""
+
+    def __init__(self, store: Store, fleet: Fleet, sync: SyncSettings) -> None:
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._store = store
+        self._fleet = fleet
+        self._sync = sync
+        self._stop = threading.Event()
+        self._term: threading.Event | None = None  # set to end the watchers of the present term
+        self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
+
+    def start(self) -> None:
+        """Begin to try, in a daemon thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watchers and let another worker lead at once."""
+        self._stop.set()
+        self._end_term()
+        try:
+            with self._store.write() as connection:
+                leases.give_up(connection, LEASE, self.owner)
+        except StoreUnavailable as error:
+            log.warning("the lease could not be given up and will run out by itself: %s", error)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if self._acquire():
+                self._begin_term()
+            else:
+                self._end_term()
+            self._stop.wait(RENEW_SECONDS)
+
+    def _acquire(self) -> bool:
+        try:
+            with self._store.write() as connection:
+                return leases.acquire(connection, LEASE, self.owner, now=time.time(), ttl_seconds=LEASE_SECONDS)
+        except StoreUnavailable as error:
+            log.error("cannot hold the lease: %s", error)
+            return False
+
+    def _leads(self, connection: Connection) -> bool:
+        return not self._stop.is_set() and leases.held_by(connection, LEASE, self.owner)
+
+    def _begin_term(self) -> None:
+        if self._term is not None:
+            return
+        log.info("worker %s leads: it polls %d nodes", self.owner, len(self._fleet.members))
+        self._term = threading.Event()
+        for access in self._fleet.members.values():
+            watcher = Watcher(access, self._fleet, self._store, self._sync, self._leads)
+            _start(watcher.run, self._term, access.node.name)
+
+    def _end_term(self) -> None:
+        if self._term is not None:
+            self._term.set()
+            self._term = None
+
+
+def _start(run: Callable[[threading.Event], None], term: threading.Event, node: str) -> None:
+    threading.Thread(target=_guarded, args=(run, term, node), name=f"watch-{node}", daemon=True).start()
+
+
+def _guarded(run: Callable[[threading.Event], None], term: threading.Event, node: str) -> None:
+    """A watcher must outlive any surprise that a node's answer holds; what it was is in the log."""
+    while not term.is_set():
+        try:
+            run(term)
+        except Exception:
+            log.exception("the watcher of node %s failed and begins anew", node)
+            term.wait(LEASE_SECONDS)

@@ -1,0 +1,190 @@
+"""The book of promises: decide and claim in one transaction, then confirm, release or keep in doubt.
+
+Each method is one short write transaction; no network call happens inside. What it writes is idempotent: confirming
+or releasing twice changes nothing.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from qbdispatch.config.settings import DispatcherSettings, Settings
+from qbdispatch.dispatch.documents import decision_document
+from qbdispatch.dispatch.request import Submission, size_of
+from qbdispatch.nodes.errors import NodeError
+from qbdispatch.scoring.decide import decide
+from qbdispatch.scoring.model import Decision, Policy, Request
+from qbdispatch.store import claims, decisions, facts, health, placements
+from qbdispatch.store.engine import Store
+from qbdispatch.torrents.source import InfoHashes
+
+SEND_WITHIN_SECONDS = 5.0
+"""An add that could not be sent this long after its claim is given up, so that claims of dead workers can end."""
+
+SETTLE_SECONDS = 5.0
+"""For connecting, asking and writing on top of the time that the node gets for its answer."""
+
+APPEAR_WITHIN_SECONDS = 10.0
+"""A node that took a torrent lists it within this time: qBittorrent adds asynchronously, but in well under a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The torrent is on a node already. `claim` is set while its add has not been settled."""
+
+    node: str
+    decision_id: str | None
+    claim: claims.Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Bytes are promised on `node`; the add is to be sent before `send_by` (seconds of the steady clock)."""
+
+    claim_id: int
+    node: str
+    send_by: float
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """No node may take it."""
+
+    document: dict[str, Any]
+
+
+class Ledger:
+    """Safe for threads; all its state is in the store."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._add_seconds = {node.name: node.timeout_s for node in settings.nodes}
+        self._policy = policy(settings.dispatcher, settings.sync.stale_after_s)
+
+    def claim(
+        self,
+        submission: Submission,
+        decision_id: str,
+        tried: Mapping[str, str],
+        attempts: list[dict[str, Any]],
+    ) -> Known | Claimed | Rejected:
+        """Decide where the torrent goes and promise its bytes there, unless it is known already."""
+        with self._store.write() as connection:
+            known = self._known(connection, submission.source.hashes)
+            if known is not None:
+                return known
+            now = time.time()
+            decision, document = self._decide(connection, submission, decision_id, tried, now)
+            document["attempts"] = attempts
+            decisions.keep(connection, decision_id, document, decided_at=now)
+            winner = decision.winner
+            if winner is None:
+                return Rejected(document)
+            claim_id = claims.open_claim(
+                connection,
+                submission.source.hashes,
+                node=winner.name,
+                bytes=decision.request.size_bytes,
+                claimed_at=now,
+                deadline=now + SEND_WITHIN_SECONDS + self._add_seconds[winner.name] + SETTLE_SECONDS,
+                decision_id=decision_id,
+                name=submission.title,
+                category=submission.category,
+            )
+        return Claimed(claim_id, winner.name, time.monotonic() + SEND_WITHIN_SECONDS, document)
+
+    def preview(self, submission: Submission) -> Known | Rejected | dict[str, Any]:
+        """What `claim` would do now; changes nothing."""
+        with self._store.read() as connection:
+            known = self._known(connection, submission.source.hashes)
+            if known is not None:
+                return known
+            decision, document = self._decide(connection, submission, "", {}, time.time())
+        return document if decision.winner else Rejected(document)
+
+    def known(self, hashes: InfoHashes) -> Known | None:
+        """Where the torrent is, or is being added."""
+        with self._store.read() as connection:
+            return self._known(connection, hashes)
+
+    def confirm(self, claimed: Claimed, hashes: InfoHashes, document: dict[str, Any]) -> None:
+        """The node has taken the torrent: record the placement; the claim counts until the node shows the size."""
+        now = time.time()
+        with self._store.write() as connection:
+            claims.mark(connection, claimed.claim_id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
+            placements.record(
+                connection,
+                claimed.node,
+                hashes,
+                name=document["name"],
+                placed_at=now,
+                decision_id=document["decision_id"],
+            )
+            decisions.keep(connection, document["decision_id"], document, decided_at=now)
+
+    def adopt(self, claim: claims.Claim) -> None:
+        """A claim whose worker is gone turned out well: the node has the torrent."""
+        with self._store.write() as connection:
+            record_placed(connection, claim, time.time())
+
+    def withdraw(self, claim_id: int, node: str, *, doubtful: bool, fault: NodeError | None) -> None:
+        """The add failed: end the claim, or keep it in doubt where the node may have taken the torrent all the same.
+        A `fault` that concerns the node itself keeps further torrents away until it answers again."""
+        with self._store.write() as connection:
+            if doubtful:
+                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=time.time())
+            else:
+                claims.release(connection, [claim_id])
+            if fault is not None:
+                health.record_fault(connection, node, fault.reason, str(fault))
+
+    def close(self, document: dict[str, Any]) -> None:
+        """Keep the final state of a decision that placed nothing."""
+        with self._store.write() as connection:
+            decisions.keep(connection, document["decision_id"], document, decided_at=time.time())
+
+    def _known(self, connection: Connection, hashes: InfoHashes) -> Known | None:
+        """A record on a node that is no longer configured does not count: the torrent can be placed anew."""
+        for placement in placements.find(connection, hashes):
+            if placement.node in self._add_seconds:
+                return Known(placement.node, placement.decision_id)
+        claim = claims.live(connection, hashes)
+        return Known(claim.node, claim.decision_id, claim) if claim and claim.node in self._add_seconds else None
+
+    def _decide(
+        self,
+        connection: Connection,
+        submission: Submission,
+        decision_id: str,
+        tried: Mapping[str, str],
+        now: float,
+    ) -> tuple[Decision, dict[str, Any]]:
+        settings = self._settings
+        fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
+        size, size_source = size_of(submission, settings.dispatcher)
+        decision = decide(fleet, Request(size, submission.category, tried), self._policy)
+        return decision, decision_document(decision_id, submission, decision, size_source, now)
+
+
+def record_placed(connection: Connection, claim: claims.Claim, now: float) -> None:
+    """The node has the torrent of this claim: write the placement and settle the claim."""
+    claims.mark(connection, claim.id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
+    placements.record(
+        connection, claim.node, claim.hashes, name=claim.name, placed_at=now, decision_id=claim.decision_id
+    )
+
+
+def policy(settings: DispatcherSettings, stale_after_seconds: float) -> Policy:
+    """The user's wishes in scoring's own type."""
+    return Policy(
+        disk_weight=settings.disk_weight,
+        download_weight=settings.download_weight,
+        bandwidth_weight=settings.bandwidth_weight,
+        min_score=settings.min_score,
+        stale_after_seconds=stale_after_seconds,
+    )

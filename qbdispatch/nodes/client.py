@@ -1,0 +1,112 @@
+"""The calls we make to one node, each one request under a time limit, safe for any number of threads.
+
+A node keeps idle connections for 7 s (qBittorrent's http server), so ours are dropped before that. Every call takes
+the cookies of the shared session; who logs in, and when, is decided in `dispatch.access`.
+"""
+
+import queue
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from qbittorrentapi.exceptions import HTTP409Error
+
+from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.dialects import AddReply, add_fields, read_add_reply
+from qbdispatch.nodes.errors import NodeRefused
+from qbdispatch.nodes.paths import to_node
+from qbdispatch.nodes.transport import CONNECT_TIMEOUT_SECONDS, OneShotClient, in_our_words, new_client
+from qbdispatch.torrents.source import InfoHashes, TorrentSource
+
+IDLE_LIMIT_SECONDS = 5.0
+Cookies = Mapping[str, str]
+
+
+class NodeClient:
+    """Speaks to one node. All calls raise `NodeError`s; none is repeated."""
+
+    def __init__(self, node: NodeSettings) -> None:
+        self.node = node
+        self._idle: queue.LifoQueue[tuple[float, OneShotClient]] = queue.LifoQueue()
+
+    def log_in(self) -> dict[str, str]:
+        """A new session's cookies; empty where the node lets us in without. Raises `NodeAuthFailed` on a no."""
+        client = new_client(self.node)
+        with in_our_words(self.node):
+            client.auth_log_in()
+            return {cookie.name: cookie.value or "" for cookie in client.cookies}
+
+    def version(self, cookies: Cookies, timeout_seconds: float | None = None) -> str:
+        """The application's version as it names itself, e.g. `v5.1.0`."""
+        with self._client() as client:
+            return client.app_version(requests_args=self._args(cookies, timeout_seconds))
+
+    def transfer(self, cookies: Cookies, timeout_seconds: float | None = None) -> dict[str, Any]:
+        """`transfer/info`: speeds and rate limits in bytes per second. Cheap on every version."""
+        with self._client() as client:
+            return _mapping(client.transfer_info(requests_args=self._args(cookies, timeout_seconds)))
+
+    def maindata(self, cookies: Cookies, rid: int) -> dict[str, Any]:
+        """`sync/maindata`: all torrents, or what has changed since `rid` for this session."""
+        with self._client() as client:
+            return _mapping(client.sync_maindata(rid=rid, requests_args=self._args(cookies)))
+
+    def find(self, cookies: Cookies, hashes: InfoHashes, timeout_seconds: float | None = None) -> dict[str, Any] | None:
+        """The node's row for this torrent, whichever of its ids the node lists it under; `None` if it has none."""
+        with self._client() as client:
+            args = self._args(cookies, timeout_seconds)
+            rows = client.torrents_info(torrent_hashes=hashes.node_ids, requests_args=args)
+        if not isinstance(rows, list):
+            raise NodeRefused("answered torrents/info with something that is not a list")
+        return next((cast(dict[str, Any], row) for row in rows if isinstance(row, dict)), None)
+
+    def add(self, cookies: Cookies, source: TorrentSource, fields: Mapping[str, str]) -> AddReply:
+        """Add one torrent, sent once. Raises `NodeOutcomeUnknown` where the node may have taken it all the same."""
+        form = add_fields(fields)
+        for name in ("savepath", "downloadPath"):
+            if form.get(name):
+                form[name] = to_node(form[name], self.node.path_map)
+        file = None
+        if source.content is not None:
+            file = (f"{source.hashes.key}.torrent", source.content)  # the name must be ASCII and say nothing
+        else:
+            form["urls"] = source.magnet or ""
+        with self._client() as client:
+            try:
+                response = client.add(form, file, requests_args=self._args(cookies))
+            except HTTP409Error:
+                return AddReply.NOT_TAKEN
+            return read_add_reply(response.text)
+
+    def delete(self, cookies: Cookies, node_ids: Sequence[str], *, delete_files: bool) -> None:
+        """Remove torrents; hashes that the node does not have are ignored by it."""
+        with self._client() as client:
+            client.torrents_delete(delete_files, list(node_ids), requests_args=self._args(cookies))
+
+    def _args(self, cookies: Cookies, timeout_seconds: float | None = None) -> dict[str, Any]:
+        answer = self.node.timeout_s if timeout_seconds is None else timeout_seconds
+        return {"cookies": dict(cookies), "timeout": (min(CONNECT_TIMEOUT_SECONDS, answer), answer)}
+
+    @contextmanager
+    def _client(self) -> Iterator[OneShotClient]:
+        """Lend a client to one thread; it is given back only after a clean exchange."""
+        client = self._take()
+        with in_our_words(self.node):
+            yield client
+        self._idle.put((time.monotonic(), client))
+
+    def _take(self) -> OneShotClient:
+        while True:
+            try:
+                idle_since, client = self._idle.get_nowait()
+            except queue.Empty:
+                return new_client(self.node)
+            if time.monotonic() - idle_since < IDLE_LIMIT_SECONDS:
+                return client
+
+
+def _mapping(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise NodeRefused("does not answer as qBittorrent does; is the url right?")
+    return answer

@@ -1,0 +1,103 @@
+"""Claims: bytes promised to a node for a torrent that it does not list yet, or lists without its size.
+
+A claim is opened in the transaction that decided on its node. It ends when the node shows the torrent with its own
+size, when the add failed for certain, or when the leader finds that nothing came of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, insert, or_, select, update
+
+from qbdispatch.store.tables import claims
+from qbdispatch.torrents.source import InfoHashes
+
+
+class Phase(StrEnum):
+    """How far a claim has come."""
+
+    ADDING = "adding"  # the add is under way; nobody was told yes
+    ADDED = "added"  # the node took it; there is a placement
+    DOUBT = "doubt"  # sent, but never answered: the node may have it
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One row of `claims`; see `tables` for units."""
+
+    id: int
+    v1: str | None
+    v2: str | None
+    node: str
+    bytes: int
+    phase: Phase
+    shown: bool
+    claimed_at: float
+    deadline: float
+    decision_id: str
+    name: str
+    category: str
+
+    @property
+    def hashes(self) -> InfoHashes:
+        return InfoHashes(self.v1, self.v2)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What is claimed on one node: bytes, torrents not listed yet, and since when an add has been unanswered."""
+
+    bytes: int
+    unlisted: int
+    adding_since: float | None
+
+
+def same_torrent(table: Table, hashes: InfoHashes) -> ColumnElement[bool]:
+    """The condition that a row is about this torrent, in any of its spellings."""
+    columns = ((table.c.v1, hashes.v1), (table.c.v2, hashes.v2))
+    return or_(*(column == value for column, value in columns if value is not None))
+
+
+def open_claim(connection: Connection, hashes: InfoHashes, **values: Any) -> int:
+    """Promise `bytes` on `node`; answers the claim's id. Call it inside the deciding transaction only."""
+    row = {"v1": hashes.v1, "v2": hashes.v2, "phase": Phase.ADDING, "shown": False, **values}
+    key = connection.execute(insert(claims).values(row)).inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def live(connection: Connection, hashes: InfoHashes) -> Claim | None:
+    """The claim under which this torrent is being, or has just been, added; doubts do not count."""
+    query = select(claims).where(same_torrent(claims, hashes), claims.c.phase != Phase.DOUBT)
+    return next(iter(_load(connection, query)), None)
+
+
+def on_node(connection: Connection, node: str) -> list[Claim]:
+    """All claims on a node, oldest first."""
+    return _load(connection, select(claims).where(claims.c.node == node).order_by(claims.c.id))
+
+
+def totals(connection: Connection) -> dict[str, Total]:
+    """What is claimed, by node."""
+    unlisted = case((claims.c.shown.is_(False) & (claims.c.phase != Phase.DOUBT), 1), else_=0)
+    adding_since = case((claims.c.phase == Phase.ADDING, claims.c.claimed_at))
+    query = select(claims.c.node, func.sum(claims.c.bytes), func.sum(unlisted), func.min(adding_since)).group_by(
+        claims.c.node
+    )
+    return {node: Total(int(size), int(count), since) for node, size, count, since in connection.execute(query)}
+
+
+def mark(connection: Connection, claim_id: int, **values: Any) -> bool:
+    """Change a claim; `False` if it is gone."""
+    return connection.execute(update(claims).where(claims.c.id == claim_id).values(values)).rowcount > 0
+
+
+def release(connection: Connection, claim_ids: Sequence[int]) -> None:
+    """End claims. One that is gone already is no error."""
+    if claim_ids:
+        connection.execute(delete(claims).where(claims.c.id.in_(claim_ids)))
+
+
+def _load(connection: Connection, query: Any) -> list[Claim]:
+    return [Claim(**{**row, "phase": Phase(row["phase"])}) for row in map(dict, connection.execute(query).mappings())]

@@ -1,0 +1,51 @@
+"""What all workers know of a node besides its snapshot: faults, when it was last heard of, and drain."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from qbdispatch.scoring.model import Reason
+from qbdispatch.store.tables import node_states
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """One row of `node_states`; see `tables` for units."""
+
+    node: str
+    draining: bool = False
+    fault: Reason | None = None
+    fault_detail: str = ""
+    up_since: float | None = None
+    seen_at: float | None = None
+
+
+def states(connection: Connection) -> dict[str, NodeState]:
+    """The state of every node known to the store."""
+    rows = [dict(row) for row in connection.execute(select(node_states)).mappings()]
+    return {row["node"]: NodeState(**row | {"fault": row["fault"] and Reason(row["fault"])}) for row in rows}
+
+
+def register(connection: Connection, names: Iterable[str]) -> None:
+    """Make sure that every configured node has a row."""
+    for name in set(names) - states(connection).keys():
+        connection.execute(insert(node_states).values(node=name, draining=False, fault_detail=""))
+
+
+def set_draining(connection: Connection, node: str, draining: bool) -> None:
+    """Keep new torrents off a node, or let them come again."""
+    connection.execute(update(node_states).where(node_states.c.node == node).values(draining=draining))
+
+
+def record_fault(connection: Connection, node: str, fault: Reason, detail: str) -> None:
+    """The node failed; no torrents go there until it answers again."""
+    values = {"fault": fault, "fault_detail": detail, "up_since": None}
+    connection.execute(update(node_states).where(node_states.c.node == node).values(values))
+
+
+def record_answer(connection: Connection, node: str, now: float) -> None:
+    """The node answered as it should."""
+    mine = node_states.c.node == node
+    connection.execute(update(node_states).where(mine, node_states.c.up_since.is_(None)).values(up_since=now))
+    connection.execute(update(node_states).where(mine).values(fault=None, fault_detail="", seen_at=now))

@@ -1,0 +1,111 @@
+"""The tables, as SQLAlchemy Core sees them; `migrations/` makes them, and a test holds the two together.
+
+Times are seconds since 1970 (UTC), sizes bytes, speeds bytes per second, hashes lower-case hex (`v1` 40 characters,
+`v2` 64).
+"""
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+node_states = Table(
+    "node_states",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("draining", Boolean, nullable=False, default=False),
+    Column("fault", String(32)),  # reason code of the last failed call, NULL while all is well
+    Column("fault_detail", Text, nullable=False, default=""),
+    Column("up_since", Float),  # since when it has answered without a fault
+    Column("seen_at", Float),  # when it last answered
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("generation", Integer, nullable=False, default=0),  # grows by one with each login
+    Column("cookies", JSON),  # name -> value; NULL where there is no session
+    Column("login_until", Float),  # a worker is logging in, for this long at most
+    Column("refusals", Integer, nullable=False, default=0),  # logins refused in a row
+    Column("retry_at", Float),  # no login before this time
+    Column("refusal_detail", Text, nullable=False, default=""),
+    Column("credentials", String(64), nullable=False, default=""),  # fingerprint of what was refused
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("taken_at", Float, nullable=False),
+    Column("free_bytes", BigInteger),  # NULL: not known
+    Column("outstanding_bytes", BigInteger, nullable=False),
+    Column("active_downloads", Integer, nullable=False),
+    Column("paused_downloads", Integer, nullable=False),
+    Column("torrents", Integer, nullable=False),
+    Column("download_speed", BigInteger, nullable=False),
+    Column("upload_speed", BigInteger, nullable=False),
+    Column("download_limit", BigInteger),  # NULL: none
+    Column("version", String(32), nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("v1", String(40)),
+    Column("v2", String(64)),
+    Column("node", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("phase", String(8), nullable=False),  # claims.Phase
+    Column("shown", Boolean, nullable=False, default=False),  # the node lists the torrent, but not its size yet
+    Column("claimed_at", Float, nullable=False),
+    Column("deadline", Float, nullable=False),  # an add still under way after this has lost its worker
+    Column("decision_id", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Index("claims_v1", "v1"),
+    Index("claims_v2", "v2"),
+    Index("claims_node", "node"),
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("node", String(64), nullable=False),
+    Column("node_id", String(40), nullable=False),  # the hash under which the node lists it
+    Column("v1", String(40)),
+    Column("v2", String(64)),
+    Column("name", Text, nullable=False),
+    Column("placed_at", Float, nullable=False),
+    Column("decision_id", String(32)),  # NULL: found on the node, not placed by us
+    Index("placements_node_id", "node", "node_id", unique=True),
+    Index("placements_v1", "v1"),
+    Index("placements_v2", "v2"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("decided_at", Float, nullable=False, index=True),
+    Column("status", String(16), nullable=False),
+    Column("selected_node", String(64)),
+    Column("hash", String(64), nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,75 @@
+"""A threaded WSGI server on loopback whose every thread and socket is gone after `close()`.
+
+Owns: the port, the connections and their threads, and cutting a connection off without an answer.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.wrappers import Request
+
+from tests.rig.processes import free_port
+
+
+class LoopbackServer:
+    """Serves one WSGI application until closed; kept-alive connections are served, and cut at the end."""
+
+    def __init__(self, application: Any) -> None:
+        connections: set[socket.socket] = set()
+        guard = threading.Lock()
+
+        class Handler(WSGIRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                with guard:
+                    connections.add(self.connection)
+
+            def finish(self) -> None:
+                with guard:
+                    connections.discard(self.connection)
+                # A client may have gone away with our last bytes still unsent.
+                with suppress(OSError):
+                    super().finish()
+
+            def log(self, type: str, message: str, *args: Any) -> None:
+                """Say nothing: tests read counters, not access logs."""
+
+        self.port = free_port()
+        self._connections = connections
+        self._guard = guard
+        self._server = ThreadedWSGIServer("127.0.0.1", self.port, application, handler=Handler)
+        # Threads that are not daemons are joined by server_close().
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="scripted-node")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop accepting, cut what is open, and wait for every thread."""
+        self._server.shutdown()
+        self._thread.join()
+        with self._guard:
+            for connection in self._connections:
+                _cut(connection)
+        self._server.server_close()
+
+
+class HangupError(ConnectionError):
+    """Raised inside the application once the connection was cut: werkzeug then answers nothing."""
+
+
+def hang_up(request: Request) -> HangupError:
+    """Cut the client off; raise what this returns."""
+    _cut(request.environ["werkzeug.socket"])
+    return HangupError()
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
