@@ -23,6 +23,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False  # *arr follow no redirects
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # answers keep the order in which they are explained
     app.extensions[EXTENSION] = build_services(settings)
     for blueprint in (arr, submit, admin):
         app.register_blueprint(blueprint)

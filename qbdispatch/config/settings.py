@@ -74,7 +74,7 @@ class ArrSettings:
 
     name: str = option(f.NAME, "Name in answers.", unique=True)
     type: Literal["sonarr", "radarr"] = option(f.Text("sonarr|radarr", "be sonarr or radarr"), "sonarr or radarr.")
-    url: str = option(f.Url(), "Its address, with http:// or https://.")
+    url: str = option(f.Url(), "Address of its API, like http://sonarr:8989/api/v3.")
     api_key: str = option(f.API_KEY, "Its API key, from Settings, General.", secret=True)
 
 

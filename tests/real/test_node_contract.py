@@ -19,9 +19,7 @@ MODERN: tuple[Version, ...] = ("5.3.0",)
 
 
 def _nodes() -> list[Any]:
-    real = [
-        pytest.param(("real", version), marks=pytest.mark.real, id=f"real-{version}") for version in VERSIONS
-    ]
+    real = [pytest.param(("real", version), marks=pytest.mark.real, id=f"real-{version}") for version in VERSIONS]
     return [pytest.param(("scripted", version), id=f"scripted-{version}") for version in VERSIONS] + real
 
 
@@ -230,8 +228,6 @@ def test_delete_removes_from_the_list_and_forgives_unknown_hashes(http: requests
     _listed(http, node, magnet.hash)
     url = f"{node.url}/api/v2/torrents/delete"
     for _ in range(2):
-        assert (
-            http.post(url, data={"hashes": magnet.hash, "deleteFiles": "true"}, timeout=10).status_code == 200
-        )
+        assert http.post(url, data={"hashes": magnet.hash, "deleteFiles": "true"}, timeout=10).status_code == 200
     wait_until(lambda: _row(http, node, magnet.hash) is None, 10, "the torrent to be gone")
     assert http.post(url, data={"hashes": magnet.hash}, timeout=10).status_code == 400

@@ -192,6 +192,4 @@ def _kill(pids: list[int], group: int) -> None:
         with suppress(ProcessLookupError):
             if os.getpgid(pid) == group:
                 os.kill(pid, signal.SIGKILL)
-    wait_until(
-        lambda: all(process_state(pid) in {None, "Z"} for pid in pids), 10, f"workers {pids} to be gone"
-    )
+    wait_until(lambda: all(process_state(pid) in {None, "Z"} for pid in pids), 10, f"workers {pids} to be gone")

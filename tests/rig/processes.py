@@ -155,6 +155,17 @@ def children_of(pid: int) -> list[int]:
     return sorted(found)
 
 
+def listens_on(pid: int, port: int) -> bool:
+    """Whether this very process, and not another, listens on that IPv4 port."""
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {row[9] for row in table if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+    try:
+        links = [entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    except FileNotFoundError:
+        return False
+    return any(str(link) in {f"socket:[{inode}]" for inode in listening} for link in links)
+
+
 def _stat_fields(pid: int) -> list[str]:
     """What /proc/PID/stat says after the command's name: state, parent, …; empty where there is none."""
     try:

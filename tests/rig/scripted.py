@@ -211,9 +211,7 @@ class ScriptedNode:
             cookie = self._cookie(request) or secrets.token_urlsafe(24)
             self._sessions[cookie] = MaindataSession()
             self.failed_logins = 0
-        answer.set_cookie(
-            self.cookie_name, cookie, httponly=True, path="/", samesite="Lax" if modern else "Strict"
-        )
+        answer.set_cookie(self.cookie_name, cookie, httponly=True, path="/", samesite="Lax" if modern else "Strict")
         return answer
 
     def _cookie(self, request: Request) -> str:

@@ -38,9 +38,7 @@ def reads_magnet(uri: str) -> Reading:
         hashes = libtorrent.parse_magnet_uri(uri).info_hashes
     except RuntimeError as error:
         return Reading(refusal=str(error))
-    return Reading(
-        v1=str(hashes.v1) if hashes.has_v1() else None, v2=str(hashes.v2) if hashes.has_v2() else None
-    )
+    return Reading(v1=str(hashes.v1) if hashes.has_v1() else None, v2=str(hashes.v2) if hashes.has_v2() else None)
 
 
 def bencoded(value: object) -> bytes:

@@ -39,9 +39,7 @@ def spellings(draw: st.DrawFn) -> tuple[str, str | None, str | None]:
     """A magnet in one of its many spellings, with the hashes that went into it."""
     rng = draw(st.randoms(use_true_random=False))
     v1 = draw(st.none() | st.binary(min_size=20, max_size=20).filter(any))
-    v2 = draw(
-        st.binary(min_size=32, max_size=32).filter(any) if v1 is None else st.none() | st.just(b"\x07" * 32)
-    )
+    v2 = draw(st.binary(min_size=32, max_size=32).filter(any) if v1 is None else st.none() | st.just(b"\x07" * 32))
     topics = []
     if v1 is not None:
         digits = draw(st.sampled_from((v1.hex(), base64.b32encode(v1).decode())))
@@ -49,18 +47,14 @@ def spellings(draw: st.DrawFn) -> tuple[str, str | None, str | None]:
     if v2 is not None:
         topics.append("urn:btmh:1220" + mixed_case(v2.hex(), rng))
     name = draw(st.sampled_from(("xt", "XT", "xt.1", "Xt.23", "xt.")))
-    parameters = [
-        f"{name}={percent_encoded(topic, draw(st.sampled_from((0, 0.3, 1))), rng)}" for topic in topics
-    ]
+    parameters = [f"{name}={percent_encoded(topic, draw(st.sampled_from((0, 0.3, 1))), rng)}" for topic in topics]
     extra = (
         "dn=Some+Name",
         "tr=udp%3A%2F%2Ftracker.example%3A80",
         "ws=http://seed.example/a%20b",
         "x.pe=10.0.0.1:6881",
     )
-    parameters += draw(
-        st.lists(st.sampled_from((*extra, "xl=12345", "xt=urn:sha1:ABC", "", "so=0-2", "tr.1=http://t/a")))
-    )
+    parameters += draw(st.lists(st.sampled_from((*extra, "xl=12345", "xt=urn:sha1:ABC", "so=0-2", "tr.1=http://t/a"))))
     rng.shuffle(parameters)
     return "magnet:?" + "&".join(parameters), v1 and v1.hex(), v2 and v2.hex()
 

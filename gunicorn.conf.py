@@ -1,0 +1,35 @@
+"""How gunicorn serves qbdispatch: `gunicorn -c gunicorn.conf.py wsgi:app`, for gunicorn 23 and later."""
+
+import os
+from pathlib import Path
+
+bind = os.environ.get("QBDISPATCH_BIND", "0.0.0.0:8000")
+workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
+threads = int(os.environ.get("QBDISPATCH_THREADS", "8"))
+worker_class = "gthread"
+
+# Each worker makes its own database connections, HTTP sessions and threads; made before the fork, they would be
+# shared by processes that know nothing of each other.
+preload_app = False
+
+# With gthread this is for a worker that is stuck as a whole; it does not cut a long request short.
+timeout = 60
+# An add may wait 10 s for a node and then go on to two more; let it end, so that its caller learns what came of it.
+graceful_timeout = 45
+# Longer than the 60 s for which nginx keeps an idle connection: the end that may send must be the one that closes.
+keepalive = 75
+
+# Magnets travel in bodies; long queries are lists of hashes. 8190 is the most gunicorn offers short of no limit.
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# Queries may hold keys, so requests are not logged; qbdispatch logs each submission itself.
+accesslog = None
+errorlog = "-"
+
+# Heartbeat files belong in memory: on a slow disk they stall the workers.
+worker_tmp_dir = "/dev/shm" if os.access(Path("/dev/shm"), os.W_OK) else None
+
+# From 25.1 on gunicorn opens a socket for remote control in the home directory; older versions ignore this.
+control_socket_disable = True

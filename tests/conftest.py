@@ -1,0 +1,78 @@
+"""Fixtures that every kind of test shares: settings from a real file, a store, scripted nodes, an app over them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+
+from qbdispatch.app import create_app
+from qbdispatch.config.loader import load_settings
+from qbdispatch.config.settings import Settings
+from qbdispatch.dispatch.watcher import Watcher
+from qbdispatch.services import EXTENSION, Services
+from qbdispatch.store.engine import Store
+from tests.rig.scripted import ScriptedNode
+
+SettingsMaker = Callable[..., Settings]
+AppMaker = Callable[..., Flask]
+
+
+def node_entry(node: Any, **changes: Any) -> dict[str, Any]:
+    """The configuration of a real or scripted node."""
+    return {"name": node.name, "url": node.url, "username": node.username, "password": node.password} | changes
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> SettingsMaker:
+    """Settings as the loader makes them from a file; `nodes` are configuration entries, the rest top-level keys."""
+
+    def make(nodes: list[dict[str, Any]], **more: Any) -> Settings:
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({"nodes": nodes, **more}))
+        return load_settings(path, environ={})
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store in a file, at the newest schema."""
+    opened = Store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., ScriptedNode]]:
+    """Makes scripted nodes that are closed at the end."""
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(ScriptedNode(*args, **kwargs))
+
+
+@pytest.fixture
+def make_app(make_settings: SettingsMaker) -> Iterator[AppMaker]:
+    """Apps over the given nodes, each node polled once; no thread polls, see `poll`."""
+    apps: list[Flask] = []
+
+    def make(nodes: list[dict[str, Any]], *, polled: bool = True, **more: Any) -> Flask:
+        app = create_app(make_settings(nodes, **more))
+        apps.append(app)
+        if polled:
+            poll(app)
+        return app
+
+    yield make
+    for app in apps:
+        app.extensions[EXTENSION].store.close()
+
+
+def poll(app: Flask, *names: str) -> None:
+    """Let a fresh leader poll these nodes (all, if none is named) once, in full."""
+    services: Services = app.extensions[EXTENSION]
+    for name in names or services.fleet.members:
+        access = services.fleet.members[name]
+        Watcher(access, services.fleet, services.store, services.settings.sync, lambda _: True).tick()

@@ -1,0 +1,108 @@
+"""config.example.yaml and the README say what the schema says, no more and no less."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qbdispatch.config import Settings, load_settings
+from qbdispatch.config.options import Option, options_of
+from qbdispatch.config.schema import Part
+from qbdispatch.scoring.model import Reason
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "config.example.yaml"
+README = (ROOT / "README.md").read_text()
+COMMENTED_SETTING = re.compile(r"^( *)#(?=\S)", re.MULTILINE)
+
+
+def settings_by_path(section: Any = Settings, prefix: str = "") -> Iterator[tuple[str, Option]]:
+    """Each setting that holds a value, and each list of sections."""
+    for option in options_of(section):
+        path = f"{prefix}{option.key}"
+        if not isinstance(option.field, Part):
+            yield path, option
+            continue
+        if option.field.many:
+            yield path, option
+        yield from settings_by_path(option.field.section, f"{path}{'[]' if option.field.many else ''}.")
+
+
+def paths_in(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from paths_in(value, f"{prefix}{key}.")
+            continue
+        yield f"{prefix}{key}", value
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            for entry in value:
+                yield from paths_in(entry, f"{prefix}{key}[].")
+
+
+def plain(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
+
+
+def shown(option: Option) -> str:
+    """A default as the README shows it."""
+    if option.required:
+        return "required"
+    default = option.default
+    text = f"{default:g}" if isinstance(default, float) else yaml.safe_dump(plain(default), default_flow_style=True)
+    return f"`{text.removesuffix(chr(10)).removesuffix('...').strip()}`"
+
+
+def everything_uncommented() -> dict[str, Any]:
+    return dict(yaml.safe_load(COMMENTED_SETTING.sub(r"\1", EXAMPLE.read_text())))
+
+
+def test_the_example_loads_as_it_is() -> None:
+    """Whoever copies it has a configuration that starts."""
+    assert len(load_settings(EXAMPLE, {}).nodes) == 2
+
+
+def test_the_example_loads_with_everything_uncommented(tmp_path: Path) -> None:
+    """Each commented line is a setting in its right place, and means what leaving it out means."""
+    file = tmp_path / "config.yaml"
+    file.write_text(COMMENTED_SETTING.sub(r"\1", EXAMPLE.read_text()))
+    as_it_is = tmp_path / "plain.yaml"
+    as_it_is.write_text(EXAMPLE.read_text())
+    assert load_settings(file, {}) == load_settings(as_it_is, {})
+
+
+def test_every_setting_is_in_the_example() -> None:
+    """A setting nobody can find does not exist; the keys of path_map stand in its comment."""
+    documented = {path for path, _ in paths_in(everything_uncommented())}
+    wanted = {path for path, _ in settings_by_path()}
+    assert documented | {"nodes[].path_map[].from", "nodes[].path_map[].to"} == wanted
+    assert "[{from: " in EXAMPLE.read_text()
+
+
+def test_the_example_shows_true_defaults() -> None:
+    """What is commented out is what happens without it."""
+    commented = set(re.findall(r"^ *#(\w+): ", EXAMPLE.read_text(), re.MULTILINE))
+    values = [(path, value) for path, value in paths_in(everything_uncommented()) if path.split(".")[-1] in commented]
+    options = dict(settings_by_path())
+    wrong = {
+        path: value
+        for path, value in values
+        if value != plain(options[path].default) and (path, value) != ("nodes[].min_free_gb", 50)
+        and not options[path].required
+        and path not in {"nodes[].username", "nodes[].password"}
+    }
+    assert wrong == {}
+
+
+def test_the_reference_in_the_readme_is_the_schema() -> None:
+    """One row for each setting, with its default and its description, in the schema's order."""
+    table = README.split("| setting | default | meaning |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
+    rows = [f"| `{path}` | {shown(option)} | {option.help} |" for path, option in settings_by_path()]
+    assert table.splitlines() == rows
+
+
+def test_the_reason_codes_in_the_readme_are_the_codes() -> None:
+    """Each code has its row, and there is no row for anything else."""
+    table = README.split("| code | meaning | what to do |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [reason.value for reason in Reason]
