@@ -23,6 +23,6 @@ USER qbdispatch
 VOLUME /data
 EXPOSE 8000
 # Without the proxies of the environment: this stays inside the container.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --start-interval=2s \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "from urllib.request import *; build_opener(ProxyHandler({})).open('http://127.0.0.1:8000/healthz', timeout=4)"]
 CMD ["gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"]

@@ -26,6 +26,6 @@ setup:
 	@scripts/setup
 
 clean:
-	rm -rf .venv .setup.lock .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf build *.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,7 +1,6 @@
 """How gunicorn serves qbdispatch: `gunicorn -c gunicorn.conf.py wsgi:app`, for gunicorn 23 and later."""
 
 import os
-from pathlib import Path
 
 bind = os.environ.get("QBDISPATCH_BIND", "0.0.0.0:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
@@ -29,7 +28,7 @@ accesslog = None
 errorlog = "-"
 
 # Heartbeat files belong in memory: on a slow disk they stall the workers.
-worker_tmp_dir = "/dev/shm" if os.access(Path("/dev/shm"), os.W_OK) else None
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
 # From 25.1 on gunicorn opens a socket for remote control in the home directory; older versions ignore this.
 control_socket_disable = True

@@ -74,7 +74,7 @@ class Deadline:
 def connection(
     host: str, port: int, *, tls: ssl.SSLContext | None, allow_private: bool, deadline: Deadline
 ) -> Iterator[socket.socket]:
-    """A connected socket, closed at the end. Raises OSError, PrivateAddressError and TimeoutError included."""
+    """A connected socket, closed at the end. Raises OSError, or its PrivateAddressError or TimeoutError."""
     with _connect(host, port, allow_private=allow_private, deadline=deadline) as sock, deadline.watch(sock):
         if tls is None:
             yield sock

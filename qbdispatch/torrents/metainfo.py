@@ -1,8 +1,8 @@
 """.torrent files: v1 (BEP 3, padding BEP 47), v2 and hybrid (BEP 52).
 
-Owns the hashes and the exact size, and refuses what a node would refuse, by libtorrent 2.1's rules. More lenient
-in what does not change hash or size and costs much to check: piece layers, and whether the v1 and v2 halves
-of a hybrid agree on names and padding; a node still refuses those. Stricter: a file that holds only a
+Owns the hashes and the exact size, and refuses what a node would refuse, by libtorrent 2.1's rules. More
+lenient in what changes neither hash nor size and costs much to check: piece layers, and whether the v1 and v2
+halves of a hybrid agree on names and padding; a node still refuses those. Stricter: a file that holds only a
 `magnet-uri` is refused (libtorrent reads the magnet), and so is a hybrid whose v1 half has no files.
 """
 

@@ -20,10 +20,7 @@ def known_keys(section: type = Settings) -> set[str]:
 
 
 keys = (
-    st.sampled_from([*sorted(known_keys()), "_schema", "value"])
-    | st.text(max_size=5)
-    | st.integers()
-    | st.booleans()
+    st.sampled_from([*sorted(known_keys()), "_schema", "value"]) | st.text(max_size=5) | st.integers() | st.booleans()
 )
 leaves = (
     st.none()
@@ -46,9 +43,7 @@ trees = st.recursive(
 
 def sections(section: type) -> st.SearchStrategy[dict[str, object]]:
     """Trees of the right shape with wrong values here and there."""
-    return st.fixed_dictionaries(
-        {}, optional={option.key: values(option.field) for option in options_of(section)}
-    )
+    return st.fixed_dictionaries({}, optional={option.key: values(option.field) for option in options_of(section)})
 
 
 def values(field: object) -> st.SearchStrategy[object]:

@@ -37,14 +37,10 @@ def test_what_is_written_goes_before_the_data_folder(tmp_path: Path) -> None:
     """Absolute stays as it is; relative starts at the configuration."""
     environ = {"QBDISPATCH_DATA": "/data"}
     assert database_url(tmp_path, "database_url: sqlite:////srv/q.db\n", environ) == "sqlite:////srv/q.db"
-    assert (
-        database_url(tmp_path, "database_url: sqlite:///q/r.db\n", environ) == f"sqlite:///{tmp_path}/q/r.db"
-    )
+    assert database_url(tmp_path, "database_url: sqlite:///q/r.db\n", environ) == f"sqlite:///{tmp_path}/q/r.db"
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://u:hunter2@h/db", "mysql://h", "sqlite+pysqlite:///x", "q.sqlite3"]
-)
+@pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/db", "mysql://h", "sqlite+pysqlite:///x", "q.sqlite3"])
 def test_other_databases_are_refused_for_now(url: str) -> None:
     """The fault says when PostgreSQL comes, and nothing of the address."""
     message = faults_of(f"{NODE}database_url: {url}\n")["database_url"]

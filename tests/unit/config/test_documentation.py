@@ -88,7 +88,8 @@ def test_the_example_shows_true_defaults() -> None:
     wrong = {
         path: value
         for path, value in values
-        if value != plain(options[path].default) and (path, value) != ("nodes[].min_free_gb", 50)
+        if value != plain(options[path].default)
+        and (path, value) != ("nodes[].min_free_gb", 50)
         and not options[path].required
         and path not in {"nodes[].username", "nodes[].password"}
     }

@@ -87,9 +87,7 @@ def test_the_original_dispatchers_file_loads_unchanged() -> None:
         admin_api_key="letmein",
         submission=SubmissionSettings(max_retries=1, save_path="/downloads"),
     )
-    one = NodeSettings(
-        name="one", url="http://one:8080", username="admin", password="adminadmin", min_free_gb=20.0
-    )
+    one = NodeSettings(name="one", url="http://one:8080", username="admin", password="adminadmin", min_free_gb=20.0)
     two = NodeSettings(name="two", url="http://two:8080", username="admin", password="x", weight=0.5)
     assert settings.nodes == (one, two)
     assert settings.arr_instances == (
@@ -114,9 +112,7 @@ def test_null_means_the_default_for_sections_and_values() -> None:
 
 def test_an_empty_text_means_unset_where_unset_is_the_default() -> None:
     """`admin_api_key: ""` asks nobody for a key, as null does; it is not a key of no characters."""
-    settings = settings_of(
-        NODE + 'dispatcher: {admin_api_key: "", submission: {save_path: ""}}\nauth: {username: ""}'
-    )
+    settings = settings_of(NODE + 'dispatcher: {admin_api_key: "", submission: {save_path: ""}}\nauth: {username: ""}')
     assert settings.dispatcher.admin_api_key is None
     assert settings.dispatcher.submission.save_path is None
     assert settings.auth.username is None

@@ -135,9 +135,7 @@ def test_a_faulty_password_is_not_also_missing() -> None:
     assert set(faults_of(NODE + "auth: {username: u, password: 5}")) == {"auth.password"}
 
 
-@pytest.mark.parametrize(
-    "sync", ["{stale_after_s: 2}", "{interval_s: 30}", "{interval_s: 9, stale_after_s: 3}"]
-)
+@pytest.mark.parametrize("sync", ["{stale_after_s: 2}", "{interval_s: 30}", "{interval_s: 9, stale_after_s: 3}"])
 def test_a_node_is_not_stale_between_two_looks(sync: str) -> None:
     """stale_after_s must exceed interval_s, defaults included."""
     assert "must be above interval_s" in faults_of(f"{NODE}sync: {sync}")["sync.stale_after_s"]

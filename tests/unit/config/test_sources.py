@@ -59,9 +59,7 @@ def test_an_unset_or_empty_variable_is_a_fault(name: str) -> None:
         f"{NODE}dispatcher: {{admin_api_key: '${{{name}}}'}}\nauth: {{api_keys: [a, '${{{name}}}']}}", ENVIRON
     )
     assert set(faults) == {"dispatcher.admin_api_key", "auth.api_keys[1]"}
-    assert (
-        faults["dispatcher.admin_api_key"] == "names an environment variable that is unset or empty; set it"
-    )
+    assert faults["dispatcher.admin_api_key"] == "names an environment variable that is unset or empty; set it"
     assert set(faults_of("nodes: [{name: a, url: '${NOT_SET}'}]")) == {"nodes[0].url"}
 
 
@@ -114,9 +112,7 @@ def test_what_a_file_holds_is_taken_literally() -> None:
     [(text, secret) for text, secret in SECRETS if "password_file" not in text or "auth" in text],
 )
 @pytest.mark.parametrize("content", [None, b"", b"\n \n", b"\xff", b"x" * 70_000])
-def test_a_file_that_gives_no_secret_is_the_only_fault(
-    text: str, secret: object, content: bytes | None
-) -> None:
+def test_a_file_that_gives_no_secret_is_the_only_fault(text: str, secret: object, content: bytes | None) -> None:
     """Missing, empty, binary or huge: told at X_file, and X is not called missing besides."""
     (path,) = faults_of(text, {"DIR": "./"}, {} if content is None else {"s": content})
     assert path.endswith("_file")

@@ -204,9 +204,7 @@ def test_an_instance_is_sonarr_or_radarr() -> None:
     assert faults == {"arr_instances[0].type": "must be sonarr or radarr"}
 
 
-@pytest.mark.parametrize(
-    ("rule", "path"), [("{from: /a}", "to"), ("{to: /a}", "from"), ("{from: a, to: /b}", "from")]
-)
+@pytest.mark.parametrize(("rule", "path"), [("{from: /a}", "to"), ("{to: /a}", "from"), ("{from: a, to: /b}", "from")])
 def test_path_rules_are_whole(rule: str, path: str) -> None:
     """Both ends, each a whole path."""
     assert set(faults_of(node_with(f"path_map: [{rule}]"))) == {f"nodes[0].path_map[0].{path}"}
@@ -215,17 +213,12 @@ def test_path_rules_are_whole(rule: str, path: str) -> None:
 @pytest.mark.parametrize("value", ["tv", "{tv: 1}", "[]", "[1]", "[null]"])
 def test_categories_are_a_list_of_names(value: str) -> None:
     """An empty list would accept nothing, which is what drain is for."""
-    assert all(
-        path.startswith("nodes[0].categories") for path in faults_of(node_with(f"categories: {value}"))
-    )
+    assert all(path.startswith("nodes[0].categories") for path in faults_of(node_with(f"categories: {value}")))
 
 
 def test_sizes_by_category_need_names_and_numbers() -> None:
     """Each wrong size is named by its category; a category that reads as a number needs quotes."""
     faults = faults_of(NODE + "dispatcher: {category_sizes_gb: {tv: -1, movies: x, ok: 3}}")
     assert set(faults) == {"dispatcher.category_sizes_gb.tv", "dispatcher.category_sizes_gb.movies"}
-    assert (
-        "quotes"
-        in faults_of(NODE + "dispatcher: {category_sizes_gb: {2160: 1}}")["dispatcher.category_sizes_gb"]
-    )
+    assert "quotes" in faults_of(NODE + "dispatcher: {category_sizes_gb: {2160: 1}}")["dispatcher.category_sizes_gb"]
     assert set(faults_of(NODE + "dispatcher: {category_sizes_gb: [1]}")) == {"dispatcher.category_sizes_gb"}

@@ -5,12 +5,10 @@ import pytest
 from tests.unit.config.helpers import NODE, faults_of, settings_of
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
-    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 )
 MERGE_BOMB = "a: &a {k: v}\n" + "".join(
-    f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 10)}]}}\n"
-    for old, new in zip("abcdefg", "bcdefgh", strict=True)
+    f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 10)}]}}\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
 )
 
 
@@ -28,9 +26,7 @@ def test_a_file_that_is_not_a_mapping_is_told(text: str) -> None:
 
 def test_keys_written_twice_are_refused_with_both_lines() -> None:
     """YAML readers keep the last silently; here each repetition is named, besides all other faults."""
-    faults = faults_of(
-        "nodes:\n  - name: a\n    url: http://a\n    name: b\nsync: {}\nsync: {interval_s: x}\n"
-    )
+    faults = faults_of("nodes:\n  - name: a\n    url: http://a\n    name: b\nsync: {}\nsync: {interval_s: x}\n")
     assert faults["config.yaml, line 4"] == "sets again what line 2 sets; keep one of them"
     assert faults["config.yaml, line 6"] == "sets again what line 5 sets; keep one of them"
     assert faults["sync.interval_s"] == "must be a number"
@@ -58,9 +54,7 @@ def test_the_string_tag_is_allowed() -> None:
     assert settings_of(NODE.replace("box,", "!!str 12,")).nodes[0].name == "12"
 
 
-@pytest.mark.parametrize(
-    "text", [BOMB, MERGE_BOMB, "a: &a [*a]\n", "&a b: {c: *a, d: &d {e: *d}}\n", "[" * 5000]
-)
+@pytest.mark.parametrize("text", [BOMB, MERGE_BOMB, "a: &a [*a]\n", "&a b: {c: *a, d: &d {e: *d}}\n", "[" * 5000])
 def test_alias_bombs_and_deep_nesting_are_refused_at_once(text: str) -> None:
     """The size with all aliases written out is counted before anything is built."""
     assert len(faults_of(text)) == 1

@@ -158,8 +158,8 @@ def test_the_work_grows_in_step_with_the_input() -> None:
         assert not refused(data)
         return time.process_time() - started
 
-    small = min(seconds(300) for _ in range(3))
-    assert seconds(2400) < small * 40
+    small = min(seconds(150) for _ in range(3))
+    assert seconds(1200) < small * 40
 
 
 @given(st.binary())
