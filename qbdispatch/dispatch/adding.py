@@ -15,7 +15,7 @@ from qbdispatch.nodes.dialects import AddReply
 from qbdispatch.nodes.errors import NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
 from qbdispatch.torrents.source import InfoHashes
 
-ASK_TIMEOUT_SECONDS = 0.4
+ASK_TIMEOUT_SECONDS = 0.25
 ASK_PAUSES_SECONDS = (0.0, 0.1, 0.2)
 """Adding is asynchronous in qBittorrent: a torrent that it has taken may be missing from its list for a moment."""
 

@@ -90,7 +90,7 @@ def _follow_placements(connection: Connection, poll: Poll) -> None:
     if not listed and not change.removed and not change.full:
         return
     recorded = _recorded(connection, poll, listed)
-    by_hash = {hash_: found for found in recorded for hash_ in (found.v1, found.v2) if hash_}
+    by_hash = {hash_: found for found in recorded for hash_ in (found.node_id, found.v1, found.v2) if hash_}
     matched = _match(connection, poll, listed, by_hash)
     grace = poll.polled_at - APPEAR_WITHIN_SECONDS
     gone = (
@@ -105,7 +105,7 @@ def _recorded(connection: Connection, poll: Poll, listed: Iterable[Torrent]) -> 
     """The records that the change is about; a full list is about all of the node's."""
     if poll.change.full:
         return placements.on_node(connection, poll.node)
-    hashes = {hash_ for torrent in listed for hash_ in (torrent.v1, torrent.v2) if hash_}
+    hashes = {hash_ for torrent in listed for hash_ in (torrent.v1, torrent.v2, torrent.node_id) if hash_}
     return placements.concerning(connection, poll.node, hashes | poll.change.removed)
 
 
@@ -116,7 +116,8 @@ def _match(
     matched: set[int] = set()
     found_rows: list[dict[str, Any]] = []
     for torrent in listed:
-        record = by_hash.get(torrent.v1 or "") or by_hash.get(torrent.v2 or "")
+        known_as = (torrent.v1, torrent.v2, torrent.node_id)
+        record = next((by_hash[hash_] for hash_ in known_as if hash_ in by_hash), None)
         if record is None:
             row = {
                 "node": poll.node,

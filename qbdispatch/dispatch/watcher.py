@@ -24,7 +24,7 @@ from qbdispatch.store.engine import Store, StoreUnavailable
 log = logging.getLogger(__name__)
 ALIVE_TIMEOUT_SECONDS = 5.0
 SHARE_OF_NODE_TIME = 0.1
-LONGEST_PAUSE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Watcher:
@@ -47,6 +47,7 @@ class Watcher:
         self._view = NodeView()
         self._version = ""
         self._next_poll = 0.0
+        self._took: float | None = None
         self._failures = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -81,14 +82,20 @@ class Watcher:
     def _poll(self) -> None:
         polled_at, started = time.time(), time.monotonic()
         answer = self._access.call(lambda cookies: self._access.client.maindata(cookies, self._view.rid))
-        took = time.monotonic() - started
-        pause = max(self._interval, took / SHARE_OF_NODE_TIME - took)
+        pause = self._pause_after(time.monotonic() - started)
         self._next_poll = time.monotonic() + pause - self._interval / 2
         change = self._view.apply(answer, now=started, interval_seconds=pause)
         if change.full or not self._version:
             self._version = self._access.call(self._access.client.version)
         for twin in self._write(polled_at, change):
             self._heal(twin)
+
+    def _pause_after(self, took_seconds: float) -> float:
+        """Seconds until the next poll. The lesser cost of the last two polls counts: one that had to wait for a node
+        that hung for a moment says nothing of what polling costs it."""
+        usual = took_seconds if self._took is None else min(took_seconds, self._took)
+        self._took = took_seconds
+        return float(max(self._interval, usual / SHARE_OF_NODE_TIME - usual))
 
     def _heal(self, twin: Twin) -> None:
         try:

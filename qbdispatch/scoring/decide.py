@@ -74,5 +74,7 @@ def _mean(contributions: tuple[Contribution, ...]) -> float:
 
 
 def _rank(verdict: Verdict) -> tuple[bool, bool, float, str]:
+    if verdict.excluded:
+        return (True, False, 0.0, verdict.name)
     unanswered = verdict.facts.waiting_seconds > UNANSWERED_AFTER_SECONDS
-    return (verdict.excluded, unanswered, -(verdict.score or 0.0), verdict.name)
+    return (False, unanswered, -(verdict.score or 0.0), verdict.name)

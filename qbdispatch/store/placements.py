@@ -67,8 +67,13 @@ def record(
     placed_at: float,
     decision_id: str | None,
 ) -> None:
-    """Record that the node has the torrent; a repeat changes nothing."""
-    if any(placement.node == node for placement in find(connection, hashes)):
+    """Record that the node has the torrent; a repeat changes nothing. A poll may have found it before its add was
+    answered: then the record only learns the decision it came of."""
+    known_as = {hash_ for hash_ in (hashes.v1, hashes.v2, *hashes.node_ids) if hash_}
+    recorded = next(iter(concerning(connection, node, known_as)), None)
+    if recorded is not None:
+        if recorded.decision_id is None:
+            change(connection, recorded.id, decision_id=decision_id)
         return
     row = {"node": node, "node_id": hashes.node_ids[-1], "v1": hashes.v1, "v2": hashes.v2}
     connection.execute(

@@ -10,13 +10,13 @@ class TorrentError(QbdispatchError):
     """The submitted link or file is not a torrent that can be added."""
 
 
-class InvalidMagnet(TorrentError):  # noqa: N818
+class InvalidMagnet(TorrentError):
     """The magnet link is damaged, or names no BitTorrent hash."""
 
 
-class InvalidTorrentFile(TorrentError):  # noqa: N818
+class InvalidTorrentFile(TorrentError):
     """The bytes are not a .torrent file that a node would accept."""
 
 
-class FetchFailed(TorrentError):  # noqa: N818
+class FetchFailed(TorrentError):
     """A URL did not yield a torrent."""

@@ -19,7 +19,7 @@ from tests.rig.availability import Version
 from tests.rig.direct import DirectSession
 from tests.rig.disks import GIB
 from tests.rig.processes import wait_until
-from tests.rig.scripted_server import LoopbackServer, hang_up
+from tests.rig.scripted_server import LoopbackServer, hang_up, html_answer, json_answer, text_answer
 from tests.rig.scripted_torrents import (
     PREFERENCES,
     TRANSFER,
@@ -35,7 +35,6 @@ AddBehaviour = Literal["normal", "add_then_drop", "drop", "fail", "http_500", "h
 API_VERSIONS: dict[Version, str] = {"4.5.2": "2.8.19", "5.1.0": "2.11.4", "5.3.0": "2.16.2"}
 FAILURES_BEFORE_BAN = 5
 BANNED = "Your IP address has been banned after too many failed authentication attempts."
-HTML = "<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 _POST_ONLY = {"auth/login", "auth/logout", "torrents/add", "torrents/delete", "app/setPreferences"}
 
 
@@ -59,8 +58,7 @@ class ScriptedNode:
     ) -> None:
         self.version: Version = version
         self.name = name or f"scripted-{version}"
-        self.username = username
-        self.password = password
+        self.username, self.password = username, password
         self.api_key: str | None = None
         self.free_bytes = int(free_gib * GIB)
         self.save_path = "/downloads"
@@ -158,13 +156,13 @@ class ScriptedNode:
         if delay_seconds and self._closing.wait(delay_seconds):
             raise hang_up(request)
         if self.unauthorised:
-            return _text(BANNED, 403)
+            return text_answer(BANNED, 403)
         if endpoint in _POST_ONLY and request.method != "POST":
-            return _text("Method Not Allowed", 405)
+            return text_answer("Method Not Allowed", 405)
         if endpoint == "auth/login":
             return self._login(request)
         if not self._is_known(request):
-            return _text("Forbidden", 403)
+            return text_answer("Forbidden", 403)
         if endpoint == "torrents/add":
             return self._add(request)
         with self._lock:
@@ -174,18 +172,18 @@ class ScriptedNode:
         values = request.form if request.method == "POST" else request.args
         match endpoint:
             case "app/version":
-                return _text(f"v{self.version}")
+                return text_answer(f"v{self.version}")
             case "app/webapiVersion":
-                return _text(API_VERSIONS[self.version])
+                return text_answer(API_VERSIONS[self.version])
             case "app/preferences":
-                return _json(self.preferences | {"save_path": self.save_path})
+                return json_answer(self.preferences | {"save_path": self.save_path})
             case "app/setPreferences":
                 self.preferences |= json.loads(values["json"])
-                return _text("")
+                return text_answer("")
             case "transfer/info":
-                return _json(self.transfer)
+                return json_answer(self.transfer)
             case "torrents/categories":
-                return _json(self.categories)
+                return json_answer(self.categories)
             case "torrents/info":
                 return self._list(values.get("hashes"))
             case "torrents/delete":
@@ -194,20 +192,20 @@ class ScriptedNode:
                 return self._maindata(request, values.get("rid", "0"))
             case "auth/logout":
                 self._sessions.pop(self._cookie(request), None)
-                return _text("")
-        return _text("Not Found", 404)
+                return text_answer("")
+        return text_answer("Not Found", 404)
 
     def _login(self, request: Request) -> Response:
         modern = self._numbers >= (5, 2)
         with self._lock:
             if not self._is_known(request):
                 if self.failed_logins >= FAILURES_BEFORE_BAN:
-                    return _text(BANNED, 403)
+                    return text_answer(BANNED, 403)
                 given = (request.form.get("username"), request.form.get("password"))
                 if given != (self.username, self.password):
                     self.failed_logins += 1
-                    return _text("Unauthorized", 401) if modern else _text("Fails.")
-            answer = Response(status=204) if modern else _text("Ok.")
+                    return text_answer("Unauthorized", 401) if modern else text_answer("Fails.")
+            answer = Response(status=204) if modern else text_answer("Ok.")
             cookie = self._cookie(request) or secrets.token_urlsafe(24)
             self._sessions[cookie] = MaindataSession()
             self.failed_logins = 0
@@ -227,23 +225,23 @@ class ScriptedNode:
     def _list(self, hashes: str | None) -> Response:
         asked = None if hashes is None else set(hashes.lower().split("|"))
         rows = self.torrents_by_hash.items()
-        return _json([row | {"hash": key} for key, row in rows if asked is None or key in asked])
+        return json_answer([row | {"hash": key} for key, row in rows if asked is None or key in asked])
 
     def _delete(self, hashes: str | None, delete_files: str | None) -> Response:
         if hashes is None or delete_files is None:
-            return _text("Missing required parameters", 400)
+            return text_answer("Missing required parameters", 400)
         for torrent_hash in list(self.torrents_by_hash) if hashes == "all" else hashes.lower().split("|"):
             self.torrents_by_hash.pop(torrent_hash, None)
-        return _text("")
+        return text_answer("")
 
     def _maindata(self, request: Request, rid: str) -> Response:
         if self.garbage == "html":
-            return Response(HTML, mimetype="text/html")
+            return html_answer()
         if self.garbage == "json":
             return Response('{"rid": 1, "torrents": {', mimetype="application/json")
         state = self.transfer | {"free_space_on_disk": self.free_bytes, "refresh_interval": 1500}
         view = {"torrents": self.torrents_by_hash, "categories": self.categories, "server_state": state}
-        return _json(self._sessions[self._cookie(request)].answer(int(rid), view))
+        return json_answer(self._sessions[self._cookie(request)].answer(int(rid), view))
 
     def _add(self, request: Request) -> Response:
         behaviour = self.add_behaviour
@@ -252,7 +250,7 @@ class ScriptedNode:
         with self._lock:
             self.add_requests.append(fields)
             takes = behaviour in {"normal", "add_then_drop", "add_then_hang"}
-            answer = self._take(fields, uploads) if takes else self._refusal(1)
+            answer = self._take(fields, uploads) if takes else self._refusal()
         match behaviour:
             case "drop" | "add_then_drop":
                 raise hang_up(request)
@@ -260,9 +258,9 @@ class ScriptedNode:
                 self._hold()
                 raise hang_up(request)
             case "http_500":
-                return _text("Internal Server Error", 500)
+                return text_answer("Internal Server Error", 500)
             case "html":
-                return Response(HTML, mimetype="text/html")
+                return html_answer()
         return answer
 
     def _take(self, fields: dict[str, str], uploads: list[bytes]) -> Response:
@@ -272,16 +270,15 @@ class ScriptedNode:
         for upload in uploads:
             read = parse_file(upload)
             if read is None:
-                return _text("Error: torrent file is not valid.", 415)
+                return text_answer("Error: torrent file is not valid.", 415)
             parsed.append(read)
         added = [one.hash for one in parsed if one and self._take_one(one, fields)]
-        failures = len(parsed) - len(added)
         if not added and not fetched:
-            return self._refusal(failures)
+            return self._refusal()
         if self._numbers < (5, 2):
-            return _text("Ok.")
-        counts = {"success_count": len(added), "failure_count": failures, "pending_count": len(fetched)}
-        return _json({"added_torrent_ids": added, **counts}, 202 if fetched else 200)
+            return text_answer("Ok.")
+        counts = {"success_count": len(added), "failure_count": len(parsed) - len(added), "pending_count": len(fetched)}
+        return json_answer({"added_torrent_ids": added, **counts}, 202 if fetched else 200)
 
     def _take_one(self, parsed: Parsed, fields: dict[str, str]) -> bool:
         if parsed.hash in self.torrents_by_hash:
@@ -292,8 +289,8 @@ class ScriptedNode:
             self.categories.setdefault(name, {"name": name, "savePath": ""})
         return True
 
-    def _refusal(self, failures: int) -> Response:
-        return _text("Conflict", 409) if self._numbers >= (5, 2) else _text("Fails.")
+    def _refusal(self) -> Response:
+        return text_answer("Conflict", 409) if self._numbers >= (5, 2) else text_answer("Fails.")
 
     def _hold(self) -> None:
         with self._lock:
@@ -301,11 +298,3 @@ class ScriptedNode:
         self._released.wait()
         with self._lock:
             self.holding -= 1
-
-
-def _text(body: str, status: int = 200) -> Response:
-    return Response(body, status, content_type="text/plain; charset=UTF-8")
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value), status, content_type="application/json")

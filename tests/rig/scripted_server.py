@@ -1,17 +1,18 @@
 """A threaded WSGI server on loopback whose every thread and socket is gone after `close()`.
 
-Owns: the port, the connections and their threads, and cutting a connection off without an answer.
+Owns: the port, the connections and their threads, the kinds of answer, and cutting a connection off.
 """
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from contextlib import suppress
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
 from tests.rig.processes import free_port
 
@@ -73,3 +74,16 @@ def hang_up(request: Request) -> HangupError:
 def _cut(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def text_answer(body: str, status: int = 200) -> Response:
+    return Response(body, status, content_type="text/plain; charset=UTF-8")
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value), status, content_type="application/json")
+
+
+def html_answer() -> Response:
+    """What a proxy in between says while the node is away, though with status 200."""
+    return Response("<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>", mimetype="text/html")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import update
+from werkzeug.wrappers import Request, Response
 
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
@@ -22,6 +23,7 @@ from qbdispatch.torrents.magnet import parse_magnet
 from qbdispatch.torrents.metainfo import parse_torrent_file
 from qbdispatch.torrents.source import InfoHashes
 from tests.rig.disks import GIB
+from tests.rig.processes import wait_until
 from tests.rig.scripted import ScriptedNode
 from tests.rig.scripted_torrents import parse_file
 from tests.rig.swarm import MadeTorrent
@@ -32,9 +34,10 @@ Answer = TypeVar("Answer")
 class Bench:
     """What one worker has; make another over the same settings and store for a second worker."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, nodes: Iterable[ScriptedNode]) -> None:
         self.settings = settings
         self.store = store
+        self.nodes = {node.name: node for node in nodes}
         with store.write() as connection:
             health.register(connection, [node.name for node in settings.nodes])
         self.fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
@@ -50,8 +53,13 @@ class Bench:
         for name in names or tuple(self.watchers):
             if full:
                 self.watchers[name] = self.watcher(name)
-            self.watchers[name]._next_poll = 0.0  # not the pace is under test here, but what a poll brings
-            self.watchers[name].tick()
+            asked = self.nodes[name].calls["sync/maindata"]
+            wait_until(lambda: self._has_polled(name, asked), 10, f"{name} to be polled")  # noqa: B023
+
+    def _has_polled(self, name: str, asked: int) -> bool:
+        """Tick until the watcher's pace lets it poll, or it finds a fault."""
+        self.watchers[name].tick()
+        return self.nodes[name].calls["sync/maindata"] > asked or self.facts()[name].fault is not None
 
     def submit(self, torrent: MadeTorrent | str, **fields: str) -> Result:
         """Submit a made torrent as its file, if it has one, or a link."""
@@ -101,18 +109,22 @@ class Bench:
 
 
 class WatchedNode(ScriptedNode):
-    """A scripted node that remembers what it was told to delete, and can be open to all or to nobody."""
+    """A scripted node that remembers what it was told to delete; it may know everybody or nobody, and say 415."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.deleted: list[tuple[str, str]] = []
         self.knows: bool | None = None
+        self.refuses_files = False
         super().__init__(*args, **kwargs)
 
-    def _delete(self, hashes: str | None, delete_files: str | None) -> Any:
+    def _delete(self, hashes: str | None, delete_files: str | None) -> Response:
         self.deleted.append((str(hashes), str(delete_files).lower()))
         return super()._delete(hashes, delete_files)
 
-    def _is_known(self, request: Any) -> bool:
+    def _take(self, fields: dict[str, str], uploads: list[bytes]) -> Response:
+        return super()._take(fields, [b"not a torrent"] if self.refuses_files else uploads)
+
+    def _is_known(self, request: Request) -> bool:
         return super()._is_known(request) if self.knows is None else self.knows
 
 

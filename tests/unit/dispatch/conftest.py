@@ -16,11 +16,14 @@ BenchMaker = Callable[..., Bench]
 
 @pytest.fixture
 def make_bench(make_settings: SettingsMaker, store: Store) -> BenchMaker:
-    """A bench over these nodes, each polled once; a dict in place of a node is its whole configuration."""
+    """A bench over these nodes, each polled once; `changes` overrides what the configuration says of each."""
 
-    def make(*nodes: ScriptedNode | dict[str, Any], polled: bool = True, **more: Any) -> Bench:
-        entries = [node if isinstance(node, dict) else entry(node) for node in nodes]
-        bench = Bench(make_settings(entries, **more), store)
+    def make(
+        *nodes: ScriptedNode, polled: bool = True, changes: dict[str, dict[str, Any]] | None = None, **more: Any
+    ) -> Bench:
+        entries = [entry(node, **(changes or {}).get(node.name, {})) for node in nodes]
+        settings = make_settings(entries, **{"sync": {"interval_s": 0.01}} | more)
+        bench = Bench(settings, store, nodes)
         if polled:
             bench.poll()
         return bench

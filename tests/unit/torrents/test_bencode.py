@@ -34,12 +34,13 @@ def test_a_value_comes_back_with_exactly_its_own_bytes(value: object, after: byt
     assert read_from_dict(data, b"info") == (value, raw)
 
 
-@given(VALUES, st.randoms(use_true_random=False))
-def test_sorted_unique_keys_are_canonical_and_any_other_order_is_not(value: object, rng: object) -> None:
+@given(VALUES)
+def test_sorted_unique_keys_are_canonical_and_any_other_order_is_not(value: object) -> None:
     """libtorrent's own encoder sorts, so what it writes is canonical; the same keys reversed are not."""
-    assert is_canonical(libtorrent.bencode(value))
+    assert is_canonical(libtorrent.bencode(value))  # type: ignore[arg-type]
     assert not is_canonical(bencoded({b"b": value, b"a": value}))
     assert not is_canonical(b"d1:a" + bencoded(value) + b"1:a" + bencoded(value) + b"e")
+    assert not is_canonical(b"9:cut off")
 
 
 @pytest.mark.parametrize("raw", [b"i007e", b"li00ee", b"01:x", b"d02:abi1ee"])
@@ -61,7 +62,8 @@ def test_a_missing_key_is_none() -> None:
 
 
 HOSTILE = [
-    b"", b"d", b"l", b"i1e", b"4:info", b"le", b"d4:info", b"d4:infoe", b"d1:a", b"d1:ai1e", b"di1ei2ee", b"dlei1ee", b"d3:ab",
+    b"", b"d", b"l", b"i1e", b"4:info", b"le", b"d4:info", b"d4:infoe", b"d1:a", b"d1:ai1e", b"di1ei2ee", b"dlei1ee",
+    b"d3:ab",
     b"d1:ad1:bee", b"d1:ad1:bi1e1:ce", b"d1:ali1e", b"d1:aie", b"d1:ai-ee", b"d1:ai--1ee", b"d1:ai1.5ee", b"d1:ai 1ee",
     b"d1:a-1:xe", b"d1:a1e", b"d1:a99999999999:xe", b"d1:ai1", b"d1:ae", b"d1:axe", b"d1:adi1ei1eee",
 ]  # fmt: skip
@@ -113,8 +115,7 @@ def test_the_depth_limit_is_libtorrents(levels: int) -> None:
     torrent = as_torrent(nested(levels)[1:-1])
     try:
         libtorrent.load_torrent_buffer(torrent)
-    except RuntimeError as error:
-        assert "depth" in str(error)
+    except RuntimeError:
         assert refused(torrent)
     else:
         assert not refused(torrent)

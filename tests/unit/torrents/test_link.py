@@ -1,6 +1,7 @@
 """Text links: hashes, magnets and URLs are taken, file paths and the rest are not."""
 
 import base64
+import contextlib
 
 import pytest
 from hypothesis import given
@@ -52,8 +53,10 @@ def test_a_web_address_is_left_to_be_fetched(url: str) -> None:
     "link",
     [
         "", "  ", "/etc/passwd", "file:///etc/passwd", "C:\\a.torrent", "ftp://host/a", "bc://bt/x", "a.torrent",
-        "http://", "http:/x", "https://:80/", "http://host:port/", "http://host:99999/", "http://host:0/", "http://[::1/",
-        "http://a\nb/", "http://a/\ud800", "http://a/" + "x" * 65536, V1[:-1], V1 + "0", V2 + "0", "javascript:alert(1)",
+        "http://", "http:/x", "https://:80/", "http://host:port/", "http://host:99999/", "http://host:0/",
+        "http://[::1/",
+        "http://a\nb/", "http://a/\ud800", "http://a/" + "x" * 65536,
+        V1[:-1], V1 + "0", V2 + "0", "javascript:alert(1)",
         "magnet:?dn=x",
     ],
 )  # fmt: skip
@@ -66,9 +69,5 @@ def test_everything_else_is_refused(link: str) -> None:
 @given(st.text() | st.text().map(lambda text: "http://" + text) | st.text(alphabet="ht:/p.s@[]#?&%0aM"))
 def test_any_text_is_a_source_a_url_or_a_torrent_error(link: str) -> None:
     """No other exception escapes."""
-    try:
+    with contextlib.suppress(TorrentError):
         source_from_link(link)
-    except TorrentError as error:
-        assert str(error).endswith(".")
-    else:
-        assert link.strip()

@@ -56,7 +56,7 @@ def spellings(draw: st.DrawFn) -> tuple[str, str | None, str | None]:
     )
     parameters += draw(st.lists(st.sampled_from((*extra, "xl=12345", "xt=urn:sha1:ABC", "so=0-2", "tr.1=http://t/a"))))
     rng.shuffle(parameters)
-    return "magnet:?" + "&".join(parameters), v1 and v1.hex(), v2 and v2.hex()
+    return "magnet:?" + "&".join(parameters), v1.hex() if v1 else None, v2.hex() if v2 else None
 
 
 @given(spellings())
@@ -125,6 +125,14 @@ def test_a_magnet_is_rewritten_only_where_a_node_might_stumble(uri: str, sent: s
     assert reads_magnet(sent).refusal is None
 
 
+def test_a_one_in_base32_is_read_as_the_letter_i_as_in_libtorrent() -> None:
+    """People type what they see; a zero for the letter O is refused, though."""
+    uri = f"magnet:?xt=urn:btih:1{BASE32[1:]}"
+    assert ours(uri) == reads_magnet(uri)
+    assert ours(uri) == ours(f"magnet:?xt=urn:btih:I{BASE32[1:]}")
+    assert ours(uri).v1 is not None
+
+
 def test_of_several_hashes_of_one_kind_the_last_counts_as_in_libtorrent() -> None:
     """Otherwise we would wait for a torrent under another hash than the node adds."""
     uri = f"magnet:?xt=urn:btih:{V1}&xt=urn:btmh:1220{V2}&xt=urn:btih:{OTHER_V1}&xt.2=urn:btmh:1220{OTHER_V2}"
@@ -138,7 +146,9 @@ def test_of_several_hashes_of_one_kind_the_last_counts_as_in_libtorrent() -> Non
         f"magnet:?xt=urn:btih:{V1}0", f"magnet:?xt=urn:btih:{V1[:-1]}g", f"magnet:?xt=urn:btih:{V2}",
         f"magnet:?xt=urn:btmh:1114{V1}", f"magnet:?xt=urn:btmh:{V2}", f"magnet:?xt=urn:btih:{V1}&xt=urn:btih:zz",
         f"magnet:?xt=urn:btih:{V1}&xt=urn:btmh:1220{V2}0", f"magnet:?xt=urn:btih:{V1}#f", f"http://x/?xt=urn:btih:{V1}",
-        f"magnet:?xt=urn:btih:{V1}&xt=urn:sha1:%zz",
+        f"magnet:?xt=urn:btih:{V1}&xt=urn:sha1:%zz", f"magnet:?xt=urn:btih:\u212a{BASE32[1:]}",
+        f"magnet:?xt=urn:btih:0{BASE32[1:]}", f"magnet:?xt=urn:btm\u212a:1220{V2}",
+       
     ],
 )  # fmt: skip
 def test_what_libtorrent_refuses_is_refused(uri: str) -> None:

@@ -54,7 +54,7 @@ def created(root: str, files: dict[str, int], kind: str, piece_length: int = 163
         for path, size in files.items():
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(random.Random(path).randbytes(size))  # noqa: S311
+            target.write_bytes(random.Random(path).randbytes(size))
         entries = [libtorrent.create_file_entry(path, size) for path, size in files.items()]
         torrent = libtorrent.create_torrent(entries, piece_length, FLAGS[kind])
         libtorrent.set_piece_hashes(torrent, folder)
@@ -112,7 +112,7 @@ SAMPLES = {
 @given(st.sampled_from(sorted(SAMPLES)), st.randoms(use_true_random=False), st.booleans())
 def test_unsorted_keys_are_hashed_as_they_stand(name: str, rng: random.Random, whole: bool) -> None:
     """libtorrent takes any order in v1 and outside info; decoding and encoding again would change the hash."""
-    metainfo = libtorrent.bdecode(SAMPLES[name])
+    metainfo: Any = libtorrent.bdecode(SAMPLES[name])
     content = bencoded(shuffled(metainfo, rng) if whole else metainfo | {b"info": shuffled(metainfo[b"info"], rng)})
     assert_agrees(content)
 
@@ -133,7 +133,7 @@ def test_a_damaged_file_is_read_as_libtorrent_reads_it_or_refused(name: str, dat
 
 def odd(*usual: Any) -> st.SearchStrategy[Any]:
     """Mostly a usual value; sometimes one of the wrong type, size or sign."""
-    strange = (0, -1, 1, 5, 2**44, 2**48, 2**62, b"", b"x", b"p", [], {}, [1], [b"a"])
+    strange: tuple[Any, ...] = (0, -1, 1, 5, 2**44, 2**48, 2**62, b"", b"x", b"p", [], {}, [1], [b"a"])
     return st.sampled_from(usual * 6 + strange)
 
 
@@ -219,6 +219,8 @@ BIG = 32767 * 16384  # its largest piece
         (torrent(V1_INFO, **files(A, {b"length": 6, b"path": [b"_____padding_file_0_x"]})), 5),
         (torrent(V1_INFO, **files(A, {b"length": 6, b"attr": b"l", b"path": [b"b"]})), 5),
         (torrent(V1_INFO, **files(A, {b"attr": b"l", b"path": [b"b"], b"symlink path": [b"a"]})), 5),
+        (torrent(V1_INFO, **files({b"length": 5, b"path.utf-8": [b"a"]})), 5),
+        (torrent(V1_INFO, **files({b"length": 5, b"path": [b"a"], b"path.utf-8": 1})), 5),
         (torrent(V1_INFO, name=b"", **files(A)), 5),
         (torrent(V1_INFO, **files({b"length": 5, b"path": [b"a"] * 100})), 5),
         (torrent(V2_INFO), 100),
@@ -240,7 +242,8 @@ def test_what_libtorrent_takes_is_taken_with_its_size(content: bytes, size_bytes
     "content",
     [
         b"", b"d", b"de", b"le", b"i1e", b"<!DOCTYPE html>", b"d4:infolee", b"d4:infoi1e4:info" + torrent(V1_INFO)[7:],
-        torrent(V1_INFO, name=None), torrent(V1_INFO, name=b""), torrent(V1_INFO, name=b"./."), torrent(V1_INFO, name=1),
+        torrent(V1_INFO, name=None), torrent(V1_INFO, name=b""), torrent(V1_INFO, name=b"./."),
+        torrent(V1_INFO, name=1),
         torrent(V1_INFO, length=None), torrent(V1_INFO, length=0, pieces=b""), torrent(V1_INFO, length=-1),
         torrent(V1_INFO, length=b"5"), torrent(V1_INFO, length=MAX_FILE + 1, piece_length=BIG),
         torrent(V1_INFO, pieces=None), torrent(V1_INFO, pieces=1), torrent(V1_INFO, pieces=b""),
@@ -249,20 +252,26 @@ def test_what_libtorrent_takes_is_taken_with_its_size(content: bytes, size_bytes
         torrent(V1_INFO, piece_length=BIG + 1), torrent(V1_INFO, meta_version=3), torrent(V1_INFO, file_tree={}),
         torrent(V1_INFO, **files()), torrent(V1_INFO, **files(A, {b"length": 5})), torrent(V1_INFO, files=[1]),
         torrent(V1_INFO, **files({b"length": 5, b"path": []})), torrent(V1_INFO, **files({b"length": 5, b"path": [1]})),
-        torrent(V1_INFO, **files({b"path": [b"a"]})), torrent(V1_INFO, **files({b"length": -5, b"path": [b"a"]}, A)),
+        torrent(V1_INFO, **files({b"path": [b"a"]})), torrent(V1_INFO, **files({b"length": 5, b"path": [b"a", 1]})),
+        torrent(V1_INFO, **files({b"length": -5, b"path": [b"a"]}, A)),
         torrent(V1_INFO, **files({b"length": 5, b"path": [b"a"] * 101})),
         torrent(V1_INFO, piece_length=BIG, pieces=b"p" * 20 * (20 * MAX_FILE // BIG + 1),
                 **files(*[{b"length": MAX_FILE, b"path": [b"a"]}] * 20)),
         torrent(V1_INFO, length=(2**21 + 1) * 16384, pieces=b"p" * 20 * (2**21 + 1)),
         torrent(V2_INFO, file_tree=None), torrent(V2_INFO, file_tree={}), torrent(V2_INFO, file_tree={b"a": 1}),
         torrent(V2_INFO, file_tree={b"a": {b"": 1}}), torrent(V2_INFO, file_tree=tree_leaf(5, ROOT)),
-        torrent(V2_INFO, file_tree={b"a": tree_leaf(5, ROOT, b"p")}), torrent(V2_INFO, file_tree={b"a": tree_leaf(5, b"r")}),
-        torrent(V2_INFO, file_tree={b"a": tree_leaf(5, b"\0" * 32)}), torrent(V2_INFO, file_tree={b"a": tree_leaf(-5, ROOT)}),
+        torrent(V2_INFO, file_tree={b"a": tree_leaf(5, ROOT, b"p")}),
+        torrent(V2_INFO, file_tree={b"a": tree_leaf(5, b"r")}),
+        torrent(V2_INFO, file_tree={b"a": tree_leaf(5, b"\0" * 32)}),
+        torrent(V2_INFO, file_tree={b"a": tree_leaf(-5, ROOT)}),
         torrent(V2_INFO, file_tree={b"a": {b"": {b"length": 5}}}), torrent(V2_INFO, file_tree=tree_of(99)),
         torrent(V2_INFO, file_tree={b"a": tree_leaf(5, ROOT) | {b"b": tree_leaf(5, ROOT)}}),
         torrent(V2_INFO, file_tree={b"n": tree_leaf(2**21 * 16384 + 1, ROOT)}),
         torrent(V2_INFO, piece_length=2**28, file_tree={b"%02d" % n: tree_leaf(MAX_FILE, ROOT) for n in range(17)}),
-        torrent(V2_INFO, piece_length=8192), torrent(V2_INFO, piece_length=16384 * 3), torrent(V2_INFO, pieces=b"p" * 40),
+        torrent(V2_INFO, file_tree={b"": tree_leaf(5, ROOT), b"a": tree_leaf(5, ROOT)}),
+        torrent(V2_INFO, piece_length=2**28, file_tree={b"n": tree_leaf(MAX_FILE + 1, ROOT)}),
+        torrent(V2_INFO, piece_length=8192), torrent(V2_INFO, piece_length=16384 * 3),
+        torrent(V2_INFO, pieces=b"p" * 40),
         torrent(HYBRID_INFO, length=99), torrent(HYBRID_INFO, meta_version=1), torrent(HYBRID_INFO, file_tree={}),
         b"d4:info" + bencoded(dict(reversed(V2_INFO.items()))) + b"e",
         b"d4:info" + bencoded(V2_INFO)[:-1].replace(b"i2e", b"i02e") + b"ee",

@@ -1,0 +1,140 @@
+"""A torrent that an unanswered add left on two nodes: one copy goes, the one with more data stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from qbdispatch.dispatch.dispatcher import Status
+from tests.rig.disks import GIB
+from tests.rig.swarm import MadeTorrent, make_torrent
+from tests.unit.dispatch.bench import Bench, WatchedNode
+from tests.unit.dispatch.conftest import BenchMaker
+
+SIZE = 10 * GIB
+
+
+@pytest.fixture
+def nodes() -> Iterator[list[WatchedNode]]:
+    """The first is preferred."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(WatchedNode(name=name, free_gib=free)) for name, free in (("a", 500), ("b", 100))]
+
+
+@pytest.fixture
+def twins(make_bench: BenchMaker, nodes: list[WatchedNode]) -> Callable[..., tuple[Bench, MadeTorrent]]:
+    """A torrent that `a` took without answering anything, so that `b` got it too; both answer again now."""
+
+    def make(**changes: dict[str, Any]) -> tuple[Bench, MadeTorrent]:
+        quick = {name: {"timeout_s": 0.3} | changes.get(name, {}) for name in "ab"}
+        bench = make_bench(*nodes, changes=quick)
+        nodes[0].add_behaviour = "add_then_hang"
+        nodes[0].delay_seconds["torrents/info"] = 30
+        made = make_torrent("t", SIZE)
+        assert bench.submit(made).node == "b"
+        nodes[0].release()
+        nodes[0].add_behaviour = "normal"
+        nodes[0].delay_seconds.clear()
+        return bench, made
+
+    return make
+
+
+def _have(nodes: list[WatchedNode], made: MadeTorrent, *completed: int, paths: tuple[str, str] = ("/a/t", "/b/t")) -> None:
+    for node, done, path in zip(nodes, completed, paths, strict=True):
+        left = SIZE - done
+        node.change(made.hash, completed=done, amount_left=left, state="downloading", content_path=path)
+
+
+@pytest.mark.parametrize(
+    ("completed", "stays", "goes"),
+    [((0, 0), 1, 0), ((1 * GIB, 2 * GIB), 1, 0), ((2 * GIB, 2 * GIB), 1, 0), ((2 * GIB, 1 * GIB), 0, 1)],
+)
+def test_the_copy_with_more_data_stays(
+    nodes: list[WatchedNode],
+    twins: Callable[..., tuple[Bench, MadeTorrent]],
+    completed: tuple[int, int],
+    stays: int,
+    goes: int,
+) -> None:
+    """With equal data the answered one. Its files go with the lesser copy, and the books are right at once."""
+    bench, made = twins()
+    _have(nodes, made, *completed)
+    bench.poll("a")
+    assert [node.deleted for node in (nodes[stays], nodes[goes])] == [[], [(made.hash, "true")]]
+    assert bench.homes(made) == [nodes[stays].name]
+    result = bench.submit(made)
+    assert (result.status, result.node) == (Status.DUPLICATE, nodes[stays].name)
+    bench.poll()
+    assert (bench.claims("a"), bench.claims("b"), bench.homes(made)) == ([], [], [nodes[stays].name])
+    left = (SIZE - completed[stays]) / GIB
+    assert bench.room_gib(nodes[stays].name) == (500, 100)[stays] - left
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths", "deletes"),
+    [
+        ({}, ("/a/t", "/b/t"), "true"),
+        ({}, ("/shared/t", "/shared/t"), "false"),
+        ({}, ("", ""), "false"),
+        ({"a": {"pool": "one"}, "b": {"pool": "two"}}, ("/a/t", "/b/t"), "true"),
+        ({"a": {"pool": "one"}}, ("/a/t", "/b/t"), "true"),
+        ({"a": {"pool": "one"}, "b": {"pool": "one"}}, ("/a/t", "/b/t"), "false"),
+    ],
+)
+@pytest.mark.parametrize("loser", [0, 1])
+def test_files_are_deleted_only_where_they_cannot_be_the_other_copys(
+    nodes: list[WatchedNode],
+    twins: Callable[..., tuple[Bench, MadeTorrent]],
+    changes: dict[str, Any],
+    paths: tuple[str, str],
+    deletes: str,
+    loser: int,
+) -> None:
+    """Two nodes may stand on one disk, or have one folder mounted."""
+    bench, made = twins(**changes)
+    _have(nodes, made, loser * GIB, GIB - loser * GIB, paths=paths)
+    bench.poll("a")
+    assert nodes[loser].deleted == [(made.hash, deletes)]
+
+
+def test_healing_waits_for_a_node_that_does_not_answer(
+    nodes: list[WatchedNode], twins: Callable[..., tuple[Bench, MadeTorrent]]
+) -> None:
+    """Nothing is deleted before both copies have been seen; the next poll tries again."""
+    bench, made = twins()
+    nodes[1].delay_seconds["torrents/info"] = 30
+    bench.poll("a")
+    assert [node.deleted for node in nodes] == [[], []]
+    assert bench.room_gib("a") == 480  # counted twice for the time being: once promised, once by the node itself
+    nodes[1].delay_seconds.clear()
+    bench.poll("a")
+    assert [node.deleted for node in nodes] == [[(made.hash, "false")], []]
+    assert bench.homes(made) == ["b"]
+
+
+def test_a_twin_whose_other_copy_was_removed_meanwhile_becomes_the_placement(
+    nodes: list[WatchedNode], twins: Callable[..., tuple[Bench, MadeTorrent]]
+) -> None:
+    """The only copy is never deleted: once the other node has said that it has none, this one counts."""
+    bench, made = twins()
+    bench.poll("b")
+    del nodes[1].torrents_by_hash[made.hash]
+    bench.poll("a")
+    assert [node.deleted for node in nodes] == [[], []]
+    bench.poll("b")
+    bench.poll("a")
+    assert (bench.homes(made), bench.claims("a")) == (["a"], [])
+
+
+def test_a_twin_on_a_node_that_is_no_longer_configured_is_left_alone(
+    make_bench: BenchMaker, nodes: list[WatchedNode], twins: Callable[..., tuple[Bench, MadeTorrent]]
+) -> None:
+    """We cannot ask it, so nothing is deleted."""
+    _, made = twins()
+    make_bench(nodes[0])
+    assert nodes[0].deleted == []
+    assert made.hash in nodes[0].torrents_by_hash

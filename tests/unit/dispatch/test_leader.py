@@ -1,0 +1,144 @@
+"""One worker polls; another takes over when it ends or dies."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import text
+
+from qbdispatch.dispatch.leader import LEASE, LEASE_SECONDS, Leader
+from qbdispatch.store import leases
+from tests.rig.processes import wait_until
+from tests.rig.scripted import ScriptedNode
+from tests.unit.dispatch.bench import Bench
+from tests.unit.dispatch.conftest import BenchMaker
+
+Hire = Callable[[], Leader]
+
+
+@pytest.fixture
+def node(scripted: Callable[..., ScriptedNode]) -> ScriptedNode:
+    return scripted(name="a")
+
+
+@pytest.fixture
+def bench(make_bench: BenchMaker, node: ScriptedNode) -> Bench:
+    return make_bench(node, polled=False)
+
+
+@pytest.fixture
+def hire(bench: Bench, node: ScriptedNode) -> Iterator[Hire]:
+    """Starts leaders, each with its own way to the node, and leaves no thread of theirs."""
+    with ExitStack() as stack:
+
+        def start() -> Leader:
+            worker = Bench(bench.settings, bench.store, [node])
+            leader = Leader(worker.store, worker.fleet, worker.settings.sync)
+            leader.start()
+            stack.callback(leader.stop)
+            return leader
+
+        yield start
+    wait_until(lambda: not _threads(), 10, "all threads of leaders to end")
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("leader", "watch-"))]
+
+
+def _owner(bench: Bench) -> str | None:
+    with bench.store.read() as connection:
+        owner: str | None = connection.execute(text("SELECT owner FROM leases")).scalar()
+    return owner
+
+
+def _set_lease(bench: Bench, owner: str, seconds: float) -> None:
+    with bench.store.write() as connection:
+        connection.execute(text("DELETE FROM leases"))
+        leases.acquire(connection, LEASE, owner, now=time.time(), ttl_seconds=seconds)
+
+
+def test_of_two_workers_one_polls_and_the_other_follows_when_it_stops(
+    bench: Bench, node: ScriptedNode, hire: Hire
+) -> None:
+    """One watcher at a time; after `stop` the other begins in about a second, well before the lease would end."""
+    first = hire()
+    wait_until(lambda: node.calls["sync/maindata"], 10, "a poll")
+    second = hire()
+    wait_until(lambda: node.calls["sync/maindata"] > 10, 10, "more polls")
+    assert (_owner(bench), _threads().count("watch-a")) == (first.owner, 1)
+    stopped = time.monotonic()
+    first.stop()
+    wait_until(lambda: _owner(bench) == second.owner, 10, "the other to lead")
+    assert time.monotonic() - stopped < LEASE_SECONDS - 1
+    polls = node.calls["sync/maindata"]
+    wait_until(lambda: node.calls["sync/maindata"] > polls, 10, "polls by the other")
+    wait_until(lambda: _threads().count("watch-a") == 1, 10, "the first one's watcher to end")
+    assert first.owner != second.owner
+
+
+def test_a_dead_leaders_lease_runs_out_by_itself(bench: Bench, node: ScriptedNode, hire: Hire) -> None:
+    """What a killed worker leaves is its row: nobody polls before that ends, and somebody does soon after."""
+    _set_lease(bench, "dead", 1.5)
+    ends = time.monotonic() + 1.5
+    leader = hire()
+    wait_until(lambda: node.calls["sync/maindata"], 10, "a poll")
+    assert ends - 0.1 < time.monotonic() < ends + 3
+    assert _owner(bench) == leader.owner
+
+
+def test_a_leader_that_was_overtaken_stops_polling(bench: Bench, node: ScriptedNode, hire: Hire) -> None:
+    """It slept through its lease, as in a suspended machine: its watchers end, and write nothing any more."""
+    hire()
+    wait_until(lambda: bench.facts()["a"].free_bytes, 10, "a poll")
+    _set_lease(bench, "other", LEASE_SECONDS)
+    bench.age("node_states", seen_at=1.0)
+    wait_until(lambda: "watch-a" not in _threads(), 10, "its watcher to end")
+    assert (bench.facts()["a"].age_seconds or 0) > 1000
+
+
+def test_without_the_store_nobody_leads_and_once_it_is_back_somebody_does(
+    bench: Bench, node: ScriptedNode, hire: Hire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said in the log as a sentence; giving up the lease then fails without harm, too."""
+    with bench.store.write() as connection:
+        connection.execute(text("ALTER TABLE leases RENAME TO away"))
+    leader = hire()
+    wait_until(lambda: "cannot hold the lease" in caplog.text, 10, "the log to say so")
+    assert node.calls.total() == 0
+    leader.stop()
+    assert "will run out by itself" in caplog.text
+    second = hire()
+    with bench.store.write() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO leases"))
+    wait_until(lambda: _owner(bench) == second.owner, 10, "the lease to be held")
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_a_leader_that_stops_while_it_takes_the_lease_does_not_keep_it(bench: Bench, hire: Hire) -> None:
+    """Whatever the order of the two: no row is left to hold others up, and no watcher runs."""
+    for _ in range(3):
+        with bench.store.write():  # both the renewal and the giving up have to wait
+            leader = hire()
+            stopping = threading.Thread(target=leader.stop)
+            stopping.start()
+            stopping.join(0.2)
+        stopping.join(10)
+        wait_until(lambda: "leader" not in _threads(), 10, "the leader to end")
+        assert _owner(bench) is None
+        wait_until(lambda: "watch-a" not in _threads(), 5, "its watchers to end")
+
+
+def test_a_watcher_outlives_an_answer_that_no_node_should_give(
+    bench: Bench, node: ScriptedNode, hire: Hire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a lying node says breaks neither the leader nor, for long, its own watcher."""
+    node.free_bytes = 2**70  # more than any database column holds
+    hire()
+    wait_until(lambda: "watcher of node a failed and begins anew" in caplog.text, 10, "the surprise to be logged")
+    node.free_bytes = 2**30
+    wait_until(lambda: bench.facts()["a"].free_bytes == 2**30, 15, "the watcher to begin anew")
