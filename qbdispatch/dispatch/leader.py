@@ -45,6 +45,8 @@ class Leader:
     def stop(self) -> None:
         """End the watchers and let another worker lead at once."""
         self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(LEASE_SECONDS)  # it may be taking the lease at this moment
         self._end_term()
         try:
             with self._store.write() as connection:

@@ -116,7 +116,8 @@ def _match(
     matched: set[int] = set()
     found_rows: list[dict[str, Any]] = []
     for torrent in listed:
-        known_as = (torrent.v1, torrent.v2, torrent.node_id)
+        # By its id first: a hybrid's v1 and v2 halves are two records, of which the node keeps the one under that id.
+        known_as = (torrent.node_id, torrent.v1, torrent.v2)
         record = next((by_hash[hash_] for hash_ in known_as if hash_ in by_hash), None)
         if record is None:
             row = {

@@ -138,9 +138,12 @@ class Watcher:
         self._failures += 1
         self._view = NodeView()
         self._next_poll = 0.0
-        with self._store.write() as connection:
-            if self._leads(connection):
-                health.record_fault(connection, name, error.reason, str(error))
+        try:
+            with self._store.write() as connection:
+                if self._leads(connection):
+                    health.record_fault(connection, name, error.reason, str(error))
+        except StoreUnavailable as unkept:
+            log.error("node %s: its fault could not be kept: %s", name, unkept)
         if isinstance(error, NodeAuthFailed):
             return LONGEST_PAUSE_SECONDS
         return float(min(self._interval * 2 ** min(self._failures - 1, 8), LONGEST_PAUSE_SECONDS))

@@ -7,9 +7,10 @@ the cookies of the shared session; who logs in, and when, is decided in `dispatc
 import queue
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, cast
+from contextlib import closing, contextmanager
+from typing import Any
 
+import requests
 from qbittorrentapi.exceptions import HTTP409Error
 
 from qbdispatch.config.settings import NodeSettings
@@ -33,7 +34,7 @@ class NodeClient:
     def log_in(self) -> dict[str, str]:
         """A new session's cookies; empty where the node lets us in without. Raises `NodeAuthFailed` on a no."""
         client = new_client(self.node)
-        with in_our_words(self.node):
+        with closing(client), in_our_words(self.node):
             client.auth_log_in()
             return {cookie.name: cookie.value or "" for cookie in client.cookies}
 
@@ -57,9 +58,7 @@ class NodeClient:
         with self._client() as client:
             args = self._args(cookies, timeout_seconds)
             rows = client.torrents_info(torrent_hashes=hashes.node_ids, requests_args=args)
-        if not isinstance(rows, list):
-            raise NodeRefused("answered torrents/info with something that is not a list")
-        return next((cast(dict[str, Any], row) for row in rows if isinstance(row, dict)), None)
+        return next(iter(_rows(rows)), None)
 
     def add(self, cookies: Cookies, source: TorrentSource, fields: Mapping[str, str]) -> AddReply:
         """Add one torrent, sent once. Raises `NodeOutcomeUnknown` where the node may have taken it all the same."""
@@ -79,6 +78,20 @@ class NodeClient:
                 return AddReply.NOT_TAKEN
             return read_add_reply(response.text)
 
+    def rows(self, cookies: Cookies, node_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The node's rows of these torrents, by the ids that it has."""
+        with self._client() as client:
+            answer = client.torrents_info(torrent_hashes=list(node_ids), requests_args=self._args(cookies))
+        rows = (
+            [cast(dict[str, Any], row) for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
+        )
+        return {str(row["hash"]): row for row in rows if row.get("hash")}
+
+    def send(self, cookies: Cookies, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
+        """Any other call, in the node's own dialect already (`nodes.endpoints`)."""
+        with self._client() as client:
+            return client.send(method, endpoint, dict(fields), requests_args=self._args(cookies))
+
     def delete(self, cookies: Cookies, node_ids: Sequence[str], *, delete_files: bool) -> None:
         """Remove torrents; hashes that the node does not have are ignored by it."""
         with self._client() as client:
@@ -92,8 +105,12 @@ class NodeClient:
     def _client(self) -> Iterator[OneShotClient]:
         """Lend a client to one thread; it is given back only after a clean exchange."""
         client = self._take()
-        with in_our_words(self.node):
-            yield client
+        try:
+            with in_our_words(self.node):
+                yield client
+        except BaseException:
+            client.close()
+            raise
         self._idle.put((time.monotonic(), client))
 
     def _take(self) -> OneShotClient:
@@ -104,9 +121,16 @@ class NodeClient:
                 return new_client(self.node)
             if time.monotonic() - idle_since < IDLE_LIMIT_SECONDS:
                 return client
+            client.close()
 
 
 def _mapping(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise NodeRefused("does not answer as qBittorrent does; is the url right?")
     return answer
+
+
+def _rows(answer: Any) -> list[dict[str, Any]]:
+    if not isinstance(answer, list):
+        raise NodeRefused("answered torrents/info with something that is not a list")
+    return [row for row in answer if isinstance(row, dict)]

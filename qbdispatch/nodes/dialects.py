@@ -59,12 +59,14 @@ def read_add_reply(body: str) -> AddReply:
         return AddReply.NOT_TAKEN
     try:
         counts = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return AddReply.UNCLEAR
     if not isinstance(counts, dict) or not isinstance(counts.get("success_count"), int):
         return AddReply.UNCLEAR
-    taken = counts["success_count"] + (counts.get("pending_count") or 0)
-    return AddReply.TAKEN if taken else AddReply.NOT_TAKEN
+    pending = counts.get("pending_count") or 0
+    if not isinstance(pending, int):
+        return AddReply.UNCLEAR
+    return AddReply.TAKEN if counts["success_count"] + pending > 0 else AddReply.NOT_TAKEN
 
 
 def is_active_download(state: str, amount_left: int) -> bool:

@@ -19,7 +19,12 @@ class NodeOutcomeUnknown(NodeError):
 
 
 class NodeRefused(NodeError):
-    """The node answered, and the answer is no."""
+    """The node answered, and the answer is no: with this HTTP status and this text, where it gave any."""
+
+    def __init__(self, message: str, status: int = 502, text: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.text = text
 
 
 class NodeForbidden(NodeError):

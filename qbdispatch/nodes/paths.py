@@ -14,11 +14,25 @@ def to_node(path: str, rules: Sequence[PathRule]) -> str:
     return _replace(path, [(rule.to, rule.from_) for rule in rules])
 
 
+def to_client(path: str, rules: Sequence[PathRule]) -> str:
+    """The clients' name of a path that a node gave; unchanged where no rule covers it."""
+    return _replace(path, [(rule.from_, rule.to) for rule in rules])
+
+
 def _replace(path: str, prefixes: Sequence[tuple[str, str]]) -> str:
     for old, new in sorted(prefixes, key=lambda pair: len(pair[0]), reverse=True):
         stem = old.rstrip("/\\")
         rest = path[len(stem) :]
-        if path.replace("\\", "/").startswith(stem.replace("\\", "/")) and (not rest or rest[0] in "/\\"):
-            separator = "\\" if "\\" in new else "/"
-            return new.rstrip("/\\") + rest.replace("\\", "/").replace("/", separator)
+        if _slashed(path, old).startswith(_slashed(stem, old)) and (not rest or _slashed(rest, old)[0] == "/"):
+            rest = _slashed(rest, old)
+            return new.rstrip("/\\") + (rest.replace("/", "\\") if _is_windows(new) else rest)
     return path
+
+
+def _slashed(path: str, prefix: str) -> str:
+    """With forward slashes where the prefix is a Windows path; elsewhere a backslash is a letter like any other."""
+    return path.replace("\\", "/") if _is_windows(prefix) else path
+
+
+def _is_windows(path: str) -> bool:
+    return "\\" in path or path[1:2] == ":"

@@ -14,6 +14,7 @@ FREE_SPACE_RENEWED_SECONDS = 30.0
 """How seldom qBittorrent measures its free space (a timer in its sources); 4.x a poll later still."""
 
 KEEP_FREE_SPACE_SECONDS = 60.0
+_MOST = 2**60  # beyond any disk
 
 
 @dataclass(slots=True)
@@ -49,8 +50,8 @@ class Torrent:
             if isinstance(row.get(name), str):
                 setattr(self, name, row[name])
         for name in ("size", "amount_left", "completed"):
-            if isinstance(row.get(name), int | float):
-                setattr(self, name, max(0, int(row[name])))
+            if (figure := _number(row.get(name))) is not None:
+                setattr(self, name, max(0, figure))
 
 
 @dataclass(slots=True)
@@ -79,12 +80,14 @@ class NodeView:
         change = Change(full=bool(answer.get("full_update")))
         if change.full:
             self.torrents, self.server_state = {}, {}
-        self.rid = int(answer.get("rid") or 0)
+        self.rid = _number(answer.get("rid")) or 0
         self.server_state |= _section(answer, "server_state")
         for node_id, row in _section(answer, "torrents").items():
             self._update(node_id, row, change)
-        for node_id in answer.get("torrents_removed") or ():
-            if self.torrents.pop(node_id, None):
+        removed = answer.get("torrents_removed")
+        for node_id in removed if isinstance(removed, list) else ():
+            if isinstance(node_id, str) and node_id in self.torrents:
+                del self.torrents[node_id]
                 change.removed.add(node_id)
         self._remember_left(now, interval_seconds)
         self._remember_free(now)
@@ -111,9 +114,9 @@ class NodeView:
 
     def _remember_free(self, now: float) -> None:
         """0 or less means that the node has not measured yet, as after its start or a new login."""
-        reported = self.server_state.get("free_space_on_disk")
-        if isinstance(reported, int | float) and reported > 0:
-            self._free = (int(reported), now)
+        reported = _number(self.server_state.get("free_space_on_disk")) or 0
+        if reported > 0:
+            self._free = (reported, now)
         elif self._free and now - self._free[1] > KEEP_FREE_SPACE_SECONDS:
             self._free = None
 
@@ -137,14 +140,12 @@ class NodeView:
     @property
     def outstanding_bytes(self) -> int:
         """What the unfinished torrents will still write beyond what the free space figure may show."""
-        return sum(
-            max(self._left_before.get(node_id, 0), self._left_since.get(node_id, 0)) for node_id in self.torrents
-        )
+        left = (max(self._left_before.get(node_id, 0), self._left_since.get(node_id, 0)) for node_id in self.torrents)
+        return min(sum(left), _MOST)
 
     def figure(self, name: str) -> int:
         """A figure of the server state, 0 where the node does not give it."""
-        value = self.server_state.get(name)
-        return int(value) if isinstance(value, int | float) else 0
+        return _number(self.server_state.get(name)) or 0
 
     @property
     def active_downloads(self) -> int:
@@ -158,3 +159,10 @@ class NodeView:
 def _section(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = answer.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _number(value: Any) -> int | None:
+    """A figure as a node may give it; `None` for what is no number, or one that no database holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
+        return None
+    return int(value)

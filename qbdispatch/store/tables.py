@@ -109,3 +109,49 @@ secrets = Table(
     Column("name", String(32), primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+mirror = Table(
+    "mirror",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("node_id", String(40), primary_key=True),  # the hash under which the node lists it
+    Column("hash", String(64), nullable=False),  # the hash under which we list it, for the torrent's life
+    Column("revision", BigInteger, nullable=False, index=True),  # of the last change
+    Column("gone", Boolean, nullable=False),  # no longer on the node; kept for a while so that views learn of it
+    Column("touched_at", Float, nullable=False),  # when an action of ours changed it; older polls do not count
+    Column("row", JSON, nullable=False),  # the node's own row
+)
+
+mirror_nodes = Table(
+    "mirror_nodes",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("state", JSON, nullable=False),  # server_state of sync/maindata
+    Column("preferences", JSON, nullable=False),  # app/preferences without secrets
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("kind", String(8), primary_key=True),  # category or tag
+    Column("name", String(255), primary_key=True),
+    Column("save_path", Text, nullable=False),  # of a category, as clients know it
+    Column("gone", Boolean, nullable=False),  # removed through us; taken off nodes that still have it
+    Column("revision", BigInteger, nullable=False),
+)
+
+details = Table(
+    "details",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),  # properties, files, trackers, ...
+    Column("document", JSON, nullable=False),  # the last answer, for when the node is away
+)

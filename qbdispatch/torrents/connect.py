@@ -96,15 +96,17 @@ def _connect(host: str, port: int, *, allow_private: bool, deadline: Deadline) -
     """The first of the host's admitted addresses that answers."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except ValueError as error:  # a label too long, or not encodable
-        raise OSError(str(error)) from error
+    except ValueError:  # a label too long, or not encodable
+        raise socket.gaierror(socket.EAI_NONAME, "no host can have this name") from None
     admitted = [entry for entry in found if allow_private or is_public(str(entry[4][0]))]
     failure: OSError = PrivateAddressError()
-    for family, kind, protocol, _, address in admitted:
+    for tried, (family, kind, protocol, _, address) in enumerate(admitted):
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(deadline.remaining_seconds())
+            # An address that swallows packets may use up its share of the time, not that of the next ones.
+            sock.settimeout(deadline.remaining_seconds() / (len(admitted) - tried))
             sock.connect(address)
+            sock.settimeout(deadline.remaining_seconds())
         except OSError as error:
             sock.close()
             failure = error

@@ -25,7 +25,6 @@ class FetchableUrl:
 def source_from_link(link: str) -> TorrentSource | FetchableUrl:
     """A magnet or bare hash as a source, an http(s) URL to be fetched. Raises TorrentError for all else."""
     link = link.strip()
-    check_text(link)
     if _BARE_V1.fullmatch(link):
         return parse_magnet(f"magnet:?xt=urn:btih:{link}")
     if _BARE_V2.fullmatch(link):
@@ -46,7 +45,8 @@ def split_http_url(url: str) -> SplitResult:
     check_text(url)
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        has_host = bool(parts.hostname) and " " not in parts.netloc
+        usable = parts.scheme in ("http", "https") and has_host and parts.port != 0
     except ValueError:  # a port that is no number, brackets that do not close
         usable = False
     if not usable:

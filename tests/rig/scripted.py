@@ -77,8 +77,7 @@ class ScriptedNode:
         self.holding = 0
         self._sessions: dict[str, MaindataSession] = defaultdict(MaindataSession)
         self._lock = threading.RLock()
-        self._released = threading.Event()
-        self._closing = threading.Event()
+        self._released, self._closing = threading.Event(), threading.Event()
         self._direct: DirectSession | None = None
         self._server = LoopbackServer(Request.application(self._respond))
 

@@ -54,7 +54,9 @@ def test_the_string_tag_is_allowed() -> None:
     assert settings_of(NODE.replace("box,", "!!str 12,")).nodes[0].name == "12"
 
 
-@pytest.mark.parametrize("text", [BOMB, MERGE_BOMB, "a: &a [*a]\n", "&a b: {c: *a, d: &d {e: *d}}\n", "[" * 5000])
+@pytest.mark.parametrize(
+    "text", [BOMB, MERGE_BOMB, "a: &a [*a]\n", "&a b: {c: *a, d: &d {e: *d}}\n", "[" * 5000 + "]" * 5000]
+)
 def test_alias_bombs_and_deep_nesting_are_refused_at_once(text: str) -> None:
     """The size with all aliases written out is counted before anything is built."""
     assert len(faults_of(text)) == 1
@@ -106,3 +108,15 @@ def test_numbers_python_cannot_read_are_told(number: str) -> None:
 def test_dates_and_equals_signs_stay_text() -> None:
     """YAML would make a date of one and fail on the other; a password may be either."""
     assert settings_of(NODE + "auth: {username: 2024-01-02, password: =}").auth.username == "2024-01-02"
+
+
+def test_an_unknown_tag_handle_is_refused_without_its_name() -> None:
+    """A password like !a!b is one to YAML, whose reader would quote it."""
+    faults = faults_of(NODE + "auth: {username: u, password: !hunter2!x }\n")
+    assert faults["config.yaml, line 2"].startswith("is not YAML: ")
+    assert "hunter2" not in str(faults)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
+    """Windows editors write one."""
+    assert settings_of(b"\xef\xbb\xbf" + NODE.encode()).nodes[0].name == "box"

@@ -45,14 +45,14 @@ def _outcome(access: NodeAccess) -> Settled:
 
 
 def _crowd(settings: NodeSettings, store: Store) -> list[Settled]:
-    """24 callers at once, over three workers."""
+    """12 callers at once, over three workers."""
     workers = [NodeAccess(settings, store) for _ in range(3)]
-    return at_once([lambda worker=workers[turn % 3]: _outcome(worker) for turn in range(24)])
+    return at_once([lambda worker=workers[turn % 3]: _outcome(worker) for turn in range(12)])
 
 
 def test_one_login_serves_all_threads_of_all_workers(node: WatchedNode, store: Store) -> None:
     """And those that come later."""
-    assert _crowd(_settings(node), store) == ["v5.1.0"] * 24
+    assert _crowd(_settings(node), store) == ["v5.1.0"] * 12
     assert _version(NodeAccess(_settings(node), store)) == "v5.1.0"
     assert node.calls["auth/login"] == 1
 
@@ -61,12 +61,12 @@ def test_a_session_that_ended_is_renewed_once_for_everybody(node: WatchedNode, s
     """After a restart of the node one of the callers logs in, and all get their answer."""
     _crowd(_settings(node), store)
     node.forget_sessions()
-    assert _crowd(_settings(node), store) == ["v5.1.0"] * 24
+    assert _crowd(_settings(node), store) == ["v5.1.0"] * 12
     assert node.calls["auth/login"] == 2
 
 
 def test_wrong_passwords_are_tried_twice_in_ten_minutes_at_most(node: WatchedNode, store: Store) -> None:
-    """Once, then after some minutes once more, then not within ten minutes, by 48 callers of six workers."""
+    """Once, then after some minutes once more, then not within ten minutes, by 24 callers of six workers."""
     settings = _settings(node, password="wrong")
     outcomes = _crowd(settings, store)
     assert {type(outcome) for outcome in outcomes} == {NodeAuthFailed}

@@ -10,14 +10,17 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import text
 
+from qbdispatch.config.settings import NodeSettings
+from qbdispatch.dispatch.access import Answer, Fleet, NodeAccess
 from qbdispatch.dispatch.leader import LEASE, LEASE_SECONDS, Leader
-from qbdispatch.store import leases
+from qbdispatch.nodes.client import Cookies
+from qbdispatch.store import health, leases
 from tests.rig.processes import wait_until
 from tests.rig.scripted import ScriptedNode
 from tests.unit.dispatch.bench import Bench
 from tests.unit.dispatch.conftest import BenchMaker
 
-Hire = Callable[[], Leader]
+Hire = Callable[..., Leader]
 
 
 @pytest.fixture
@@ -35,14 +38,15 @@ def hire(bench: Bench, node: ScriptedNode) -> Iterator[Hire]:
     """Starts leaders, each with its own way to the node, and leaves no thread of theirs."""
     with ExitStack() as stack:
 
-        def start() -> Leader:
+        def hired(fleet: Fleet | None = None, *, at_work: bool = True) -> Leader:
             worker = Bench(bench.settings, bench.store, [node])
-            leader = Leader(worker.store, worker.fleet, worker.settings.sync)
-            leader.start()
+            leader = Leader(worker.store, fleet or worker.fleet, worker.settings.sync)
+            if at_work:
+                leader.start()
             stack.callback(leader.stop)
             return leader
 
-        yield start
+        yield hired
     wait_until(lambda: not _threads(), 10, "all threads of leaders to end")
 
 
@@ -121,9 +125,10 @@ def test_without_the_store_nobody_leads_and_once_it_is_back_somebody_does(
 
 def test_a_leader_that_stops_while_it_takes_the_lease_does_not_keep_it(bench: Bench, hire: Hire) -> None:
     """Whatever the order of the two: no row is left to hold others up, and no watcher runs."""
-    for _ in range(3):
-        with bench.store.write():  # both the renewal and the giving up have to wait
-            leader = hire()
+    for _ in range(4):
+        leader = hire(at_work=False)
+        with bench.store.write():  # both the taking and the giving up have to wait
+            leader.start()
             stopping = threading.Thread(target=leader.stop)
             stopping.start()
             stopping.join(0.2)
@@ -133,12 +138,26 @@ def test_a_leader_that_stops_while_it_takes_the_lease_does_not_keep_it(bench: Be
         wait_until(lambda: "watch-a" not in _threads(), 5, "its watchers to end")
 
 
-def test_a_watcher_outlives_an_answer_that_no_node_should_give(
-    bench: Bench, node: ScriptedNode, hire: Hire, caplog: pytest.LogCaptureFixture
+class _Surprising(NodeAccess):
+    """A way to a node that fails as nothing foreseen does."""
+
+    def call(self, action: Callable[[Cookies], Answer]) -> Answer:
+        raise RuntimeError("never seen before")
+
+
+def test_a_watcher_outlives_what_nobody_foresaw(
+    bench: Bench, scripted: Callable[..., ScriptedNode], hire: Hire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a lying node says breaks neither the leader nor, for long, its own watcher."""
-    node.free_bytes = 2**70  # more than any database column holds
-    hire()
+    """It is in the log with its cause, the watcher is still there to begin anew, and the other nodes are polled."""
+    well = scripted(name="b")
+    settings = [bench.settings.nodes[0], NodeSettings(name="b", url=well.url, username="admin", password=well.password)]
+    members = {"a": _Surprising(settings[0], bench.store), "b": NodeAccess(settings[1], bench.store)}
+    with bench.store.write() as connection:
+        health.register(connection, members)
+    hire(Fleet(members))
     wait_until(lambda: "watcher of node a failed and begins anew" in caplog.text, 10, "the surprise to be logged")
-    node.free_bytes = 2**30
-    wait_until(lambda: bench.facts()["a"].free_bytes == 2**30, 15, "the watcher to begin anew")
+    wait_until(lambda: well.calls["sync/maindata"] > 1, 10, "the other node to be polled")
+    watcher = next(thread for thread in threading.enumerate() if thread.name == "watch-a")
+    watcher.join(0.2)
+    assert watcher.is_alive()
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["never seen before"]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
+from qbdispatch.dispatch.watcher import LONGEST_PAUSE_SECONDS
 from qbdispatch.scoring.model import Reason
 from qbdispatch.store import health, snapshots
 from tests.rig.disks import GIB
@@ -82,11 +83,11 @@ def test_a_poll_keeps_what_the_node_said(bench: Bench, node: ScriptedNode) -> No
 def test_failures_make_the_calls_ever_more_seldom_and_an_answer_ends_that(
     make_bench: BenchMaker, node: ScriptedNode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Twice the pause each time, ten seconds at most; the fault is there for all to see, and said once."""
+    """Twice the pause each time, up to the longest; the fault is there for all to see, and said once."""
     bench = make_bench(node, polled=False, sync={"interval_s": 2})
     watcher = bench.watcher("a")
     node.garbage = "html"
-    assert [watcher.tick() for _ in range(5)] == [2, 4, 8, 10, 10]
+    assert [watcher.tick() for _ in range(5)] == [min(2**n, LONGEST_PAUSE_SECONDS) for n in range(1, 6)]
     assert (_state(bench).fault, _state(bench).up_since) == (Reason.UNREACHABLE, None)
     assert "does not answer as qBittorrent does" in _state(bench).fault_detail
     node.garbage = None
@@ -115,7 +116,7 @@ def test_a_node_that_refuses_us_is_left_alone_until_forgiven(bench: Bench, node:
     """`auth_failed` for all workers; the longest pause at once; a single login however often it is tried."""
     node.unauthorised = True
     watcher = bench.watcher("a")
-    assert [watcher.tick() for _ in range(3)] == [10, 10, 10]
+    assert [watcher.tick() for _ in range(3)] == [LONGEST_PAUSE_SECONDS] * 3
     assert (_state(bench).fault, node.calls["auth/login"]) == (Reason.AUTH_FAILED, 1)
     node.unauthorised = False
     bench.fleet.members["a"].forgive()

@@ -45,9 +45,7 @@ def values(decision: Decision, weigher: str) -> dict[str, float]:
 def with_claim(fleet: list[NodeFacts], name: str, size_bytes: int) -> list[NodeFacts]:
     """The fleet after bytes were promised on one node, as the store would tell it."""
     return [
-        replace(
-            one, claimed_bytes=one.claimed_bytes + size_bytes, claimed_downloads=one.claimed_downloads + 1
-        )
+        replace(one, claimed_bytes=one.claimed_bytes + size_bytes, claimed_downloads=one.claimed_downloads + 1)
         if one.name == name
         else one
         for one in fleet

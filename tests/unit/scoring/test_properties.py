@@ -170,9 +170,7 @@ def test_a_claim_never_raises_a_nodes_rank(
 
 @scoring
 @given(well_pooled, st.lists(st.integers(0, 80 * GIB), min_size=1, max_size=30))
-def test_a_burst_never_promises_more_than_a_disk_has_above_the_floor(
-    fleet: list[NodeFacts], burst: list[int]
-) -> None:
+def test_a_burst_never_promises_more_than_a_disk_has_above_the_floor(fleet: list[NodeFacts], burst: list[int]) -> None:
     """A ledger kept here by hand agrees after every claim; and a refusal means that it fits nowhere."""
     left = {one.name: room_of(one, fleet, 30.0) for one in fleet}
     slots = {one.name: one.max_downloads - one.active_downloads - one.claimed_downloads for one in fleet}

@@ -59,7 +59,8 @@ def test_workers_never_promise_more_than_there_is(run_all: RunAll, store: Store,
 
 
 def test_looking_and_claiming_apart_would_promise_too_much(run_all: RunAll, store: Store, tmp_path: Path) -> None:
-    """That the test above can fail: all four look while 96 are claimed, and all four claim."""
+    """That the test above can fail: all four have looked before one claims, and 98 is no multiple of four."""
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     won = run_all(look_then_claim, lambda worker: (url, worker, 40, 98))
-    assert (sum(won), claimed(store)) == (100, 100)
+    assert sum(won) == claimed(store)
+    assert claimed(store) > 98

@@ -55,7 +55,7 @@ def test_a_web_address_is_left_to_be_fetched(url: str) -> None:
         "", "  ", "/etc/passwd", "file:///etc/passwd", "C:\\a.torrent", "ftp://host/a", "bc://bt/x", "a.torrent",
         "http://", "http:/x", "https://:80/", "http://host:port/", "http://host:99999/", "http://host:0/",
         "http://[::1/",
-        "http://a\nb/", "http://a/\ud800", "http://a/" + "x" * 65536,
+        "http://a\nb/", "http://a/\ud800", "http://a b/", "http://a/" + "x" * 65536,
         V1[:-1], V1 + "0", V2 + "0", "javascript:alert(1)",
         "magnet:?dn=x",
     ],

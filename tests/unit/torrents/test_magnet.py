@@ -147,8 +147,8 @@ def test_of_several_hashes_of_one_kind_the_last_counts_as_in_libtorrent() -> Non
         f"magnet:?xt=urn:btmh:1114{V1}", f"magnet:?xt=urn:btmh:{V2}", f"magnet:?xt=urn:btih:{V1}&xt=urn:btih:zz",
         f"magnet:?xt=urn:btih:{V1}&xt=urn:btmh:1220{V2}0", f"magnet:?xt=urn:btih:{V1}#f", f"http://x/?xt=urn:btih:{V1}",
         f"magnet:?xt=urn:btih:{V1}&xt=urn:sha1:%zz", f"magnet:?xt=urn:btih:\u212a{BASE32[1:]}",
-        f"magnet:?xt=urn:btih:0{BASE32[1:]}", f"magnet:?xt=urn:btm\u212a:1220{V2}",
-       
+        f"magnet:?xt=urn:btih:0{BASE32[1:]}", f"magnet:?xt.a=urn:btih:{V1}", f"magnet:?xt=urn:btm\u212a:1220{V2}",
+
     ],
 )  # fmt: skip
 def test_what_libtorrent_refuses_is_refused(uri: str) -> None:
@@ -188,6 +188,7 @@ def test_a_magnet_of_64_kib_is_still_taken() -> None:
     [
         ("&dn=A+b%20c", "A b c"),
         ("&DN=x&dn.2=y", "y"),
+        ("&dn=urn:btih:zz", "urn:btih:zz"),
         ("&dn=%e2%82%ac%ff", "\u20ac\ufffd"),
         ("&dn=%0a", None),
         ("", None),

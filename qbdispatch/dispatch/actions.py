@@ -1,0 +1,158 @@
+"""Acts on torrents wherever they are: finds their nodes, speaks each node's dialect, and shows the outcome at once.
+
+An action on a node that does not answer is an error, so that the client asks again; it is never pretended. After an
+action the rows of the torrents are read back and written to the mirror, so that the very next listing by any worker
+shows it.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import requests
+
+from qbdispatch.dispatch.access import Fleet, NodeAccess
+from qbdispatch.dispatch.library import Entry, Library
+from qbdispatch.errors import QbdispatchError
+from qbdispatch.nodes.endpoints import Version, in_dialect, parse_version
+from qbdispatch.nodes.errors import NodeError, NodeRefused
+from qbdispatch.store import claims, mirror, placements, snapshots
+from qbdispatch.store.engine import Store
+from qbdispatch.torrents.source import InfoHashes
+
+Answer = TypeVar("Answer")
+ALL = "all"
+
+
+class ActionFailed(QbdispatchError):
+    """At least one node did not do it. `status` is the HTTP status for the client, `str()` the text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Actions:
+    """Safe for threads."""
+
+    def __init__(self, store: Store, fleet: Fleet, library: Library) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._library = library
+
+    def on_torrents(self, endpoint: str, hashes: str, fields: Mapping[str, str], *, key: str = "hashes") -> None:
+        """A call such as `torrents/stop` for hashes separated by `|`, or `all`. Unknown hashes are ignored, as
+        qBittorrent does. `key` is the name of the field that takes the hashes. Raises `ActionFailed`."""
+
+        def act(access: NodeAccess, entries: list[Entry]) -> None:
+            ids = [entry.node_id for entry in entries]
+            self.send(access, "POST", endpoint, {**fields, key: "|".join(ids)})
+            self._read_back(access, entries)
+
+        self._on_each(self._located(hashes), act)
+
+    def delete(self, hashes: str, *, delete_files: bool) -> None:
+        """Remove torrents from whichever nodes have them. Raises `ActionFailed`, and then is to be asked again."""
+
+        def act(access: NodeAccess, entries: list[Entry]) -> None:
+            ids = [entry.node_id for entry in entries]
+            access.call(lambda cookies: access.client.delete(cookies, ids, delete_files=delete_files))
+            self._forget(access.node.name, entries)
+
+        self._on_each(self._located(hashes), act)
+
+    def everywhere(self, endpoint: str, fields: Mapping[str, str]) -> None:
+        """A call that concerns no torrent, on every node. Raises `ActionFailed`."""
+        self._on_each(
+            {name: [] for name in self._fleet.members}, lambda access, _: self._post(access, endpoint, fields)
+        )
+
+    def ask(self, entry: Entry, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
+        """A question about one torrent, put to its node. Raises `NodeError`."""
+        access = self._fleet.members[entry.node]
+        return self.send(access, method, endpoint, {**fields, "hash": entry.node_id})
+
+    def change_one(self, entry: Entry, endpoint: str, fields: Mapping[str, str]) -> None:
+        """A call that takes a single `hash`, on every node that has a copy. Raises `ActionFailed`."""
+        self.on_torrents(endpoint, entry.hash, fields, key="hash")
+
+    def send(self, access: NodeAccess, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
+        """One call in the node's dialect. Raises `NodeError`."""
+        name, sent = in_dialect(endpoint, fields, access.node, self._version(access.node.name))
+        return access.call(lambda cookies: access.client.send(cookies, method, name, sent))
+
+    def _post(self, access: NodeAccess, endpoint: str, fields: Mapping[str, str]) -> None:
+        self.send(access, "POST", endpoint, fields)
+
+    def _version(self, node: str) -> Version:
+        with self._store.read() as connection:
+            snapshot = snapshots.latest(connection).get(node)
+        return parse_version(snapshot.version if snapshot else "")
+
+    def _located(self, hashes: str) -> dict[str, list[Entry]]:
+        """The entries meant by `hashes`, by node; every copy of a torrent is meant."""
+        shelf = self._library.shelf()
+        by_node: defaultdict[str, list[Entry]] = defaultdict(list)
+        wanted: Iterable[Entry]
+        if hashes == ALL:
+            wanted = shelf.by_key.values()
+        else:
+            listed = [entry for hash_ in hashes.split("|") if (entry := shelf.find(hash_.strip()))]
+            unique = {entry.hash: entry for entry in listed}
+            wanted = [copy for entry in unique.values() for copy in shelf.copies(entry)]
+        for entry in wanted:
+            by_node[entry.node].append(entry)
+        return by_node
+
+    def _on_each(self, found: Mapping[str, list[Entry]], act: Callable[[NodeAccess, list[Entry]], None]) -> None:
+        """Act on all nodes at once; each is under its own time limit."""
+        failures = _at_once(lambda name: _failure(lambda: act(self._fleet.members[name], found[name])), list(found))
+        raised = {name: error for name, error in zip(found, failures, strict=True) if error is not None}
+        if raised:
+            raise _action_failed(raised)
+
+    def _read_back(self, access: NodeAccess, entries: Sequence[Entry]) -> None:
+        named = {entry.node_id: entry.hash for entry in entries}
+        rows = access.call(lambda cookies: access.client.rows(cookies, list(named)))
+        listed = [mirror.Listed(node_id, named[node_id], row) for node_id, row in rows.items() if node_id in named]
+        with self._store.write() as connection:
+            revision = mirror.next_revision(connection)
+            mirror.put(connection, access.node.name, listed, revision=revision, seen_at=time.time(), touched=True)
+
+    def _forget(self, node: str, entries: Sequence[Entry]) -> None:
+        ids = [entry.node_id for entry in entries]
+        with self._store.write() as connection:
+            revision = mirror.next_revision(connection)
+            mirror.remove(connection, node, ids, revision=revision, seen_at=time.time(), touched=True)
+            placements.forget(connection, [found.id for found in placements.concerning(connection, node, ids)])
+            for entry in entries:
+                hashes = InfoHashes(entry.row["infohash_v1"] or None, entry.row["infohash_v2"] or None)
+                live = claims.live(connection, hashes)
+                if live is not None and live.node == node:
+                    claims.release(connection, [live.id])
+
+
+def _at_once(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]:
+    if len(names) < 2:
+        return [ask(name) for name in names]
+    with ThreadPoolExecutor(len(names), thread_name_prefix="action") as pool:
+        return list(pool.map(ask, names))
+
+
+def _failure(act: Callable[[], None]) -> NodeError | None:
+    try:
+        act()
+    except NodeError as error:
+        return error
+    return None
+
+
+def _action_failed(raised: Mapping[str, NodeError]) -> ActionFailed:
+    """A node that says no counts with its own words; one that does not answer makes it a 503, to be tried again."""
+    silent = {name: error for name, error in raised.items() if not isinstance(error, NodeRefused)}
+    if silent:
+        return ActionFailed(503, "; ".join(f"node {name}: {error}" for name, error in silent.items()))
+    first = next(error for error in raised.values() if isinstance(error, NodeRefused))
+    return ActionFailed(first.status, first.text or str(first))

@@ -1,0 +1,125 @@
+"""All torrents of all nodes as one list, in this worker's memory, kept up with the mirror in the store.
+
+A `Shelf` is one state of that list and never changes; catching up with the mirror makes a new one. Whoever holds a
+shelf can read it without a lock while others move on.
+"""
+
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qbdispatch.dispatch.access import Fleet
+from qbdispatch.nodes.rows import outward_row
+from qbdispatch.scoring.model import Reason
+from qbdispatch.store import health, mirror
+from qbdispatch.store.engine import Store
+from qbdispatch.store.mirror import MirrorRow
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A torrent on a node: `row` as clients see it, `text` the same in JSON, `revision` of its last change."""
+
+    node: str
+    node_id: str
+    hash: str
+    revision: int
+    row: dict[str, Any]
+    text: str
+    away: bool
+
+    @property
+    def rank(self) -> tuple[bool, float, str]:
+        """Which of two copies of a torrent is listed: one that can be reached, then the more complete one."""
+        return (not self.away, float(self.row["progress"]), self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One state of the list, at `revision`. `gone` has the revision at which each hash left it."""
+
+    revision: int = 0
+    by_key: Mapping[Key, Entry] = field(default_factory=dict)
+    by_hash: Mapping[str, Entry] = field(default_factory=dict)
+    known_as: Mapping[str, str] = field(default_factory=dict)
+    gone: Mapping[str, int] = field(default_factory=dict)
+
+    def find(self, hash_: str) -> Entry | None:
+        """The torrent with this hash in any of its forms: v1, v2 in full or truncated, upper or lower case."""
+        lower = hash_.lower()
+        return self.by_hash.get(lower) or self.by_hash.get(self.known_as.get(lower, ""))
+
+    def copies(self, of: Entry) -> list[Entry]:
+        """All copies of a listed torrent, on whichever nodes."""
+        return [entry for entry in self.by_key.values() if entry.hash == of.hash]
+
+
+class Library:
+    """The list of this process. Safe for threads."""
+
+    def __init__(self, store: Store, fleet: Fleet) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._lock = threading.Lock()
+        self._shelf = Shelf()
+
+    def shelf(self) -> Shelf:
+        """The list as the store has it now."""
+        with self._store.read() as connection:
+            if mirror.revision(connection) == self._shelf.revision:
+                return self._shelf
+        with self._lock:
+            known = self._shelf
+            with self._store.read() as connection:
+                newest = mirror.revision(connection)
+                changed = mirror.changed_since(connection, known.revision)
+                states = health.states(connection)
+            away = {name for name, state in states.items() if state.fault in (Reason.UNREACHABLE, Reason.AUTH_FAILED)}
+            self._shelf = self._caught_up(known, newest, changed, away)
+            return self._shelf
+
+    def _caught_up(self, known: Shelf, newest: int, changed: Iterable[MirrorRow], away: set[str]) -> Shelf:
+        by_key, touched = dict(known.by_key), set()
+        for row in changed:
+            if row.node not in self._fleet.members:
+                continue
+            key = (row.node, row.node_id)
+            before = by_key.pop(key, None)
+            touched |= {row.hash} | ({before.hash} if before else set())
+            if not row.gone:
+                by_key[key] = self._entry(row, row.node in away)
+        return _shelf(known, newest, by_key, touched)
+
+    def _entry(self, row: MirrorRow, away: bool) -> Entry:
+        shown = outward_row(row.row, row.hash, self._fleet.members[row.node].node, away=away)
+        return Entry(row.node, row.node_id, row.hash, row.revision, shown, json.dumps(shown), away)
+
+
+def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: set[str]) -> Shelf:
+    """The new state, of which only the touched hashes differ from the known one."""
+    by_hash, known_as, gone = dict(known.by_hash), dict(known.known_as), dict(known.gone)
+    copies: dict[str, list[Entry]] = {hash_: [] for hash_ in touched}
+    for entry in by_key.values():
+        if entry.hash in touched:
+            copies[entry.hash].append(entry)
+    for hash_, entries in copies.items():
+        if not entries:
+            if by_hash.pop(hash_, None):
+                gone[hash_] = newest
+            continue
+        best = max(entries, key=lambda entry: entry.rank)
+        by_hash[hash_] = best
+        gone.pop(hash_, None)
+        for alias in (
+            best.node_id,
+            best.row["infohash_v1"],
+            best.row["infohash_v2"],
+            str(best.row["infohash_v2"])[:40],
+        ):
+            if alias and alias != hash_:
+                known_as[alias] = hash_
+    return Shelf(newest, by_key, by_hash, known_as, gone)

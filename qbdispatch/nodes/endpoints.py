@@ -1,0 +1,46 @@
+"""Actions on torrents in the dialect of each node: what an endpoint is called there and which fields it insists on.
+
+Facts from qBittorrent's sources: `pause` and `resume` became `stop` and `start` in 5.0, where the old names are 404.
+`setShareLimits` refuses a call that lacks one of its fields, and got one more in 4.6 and two more after 5.1; older
+versions ignore what they do not know. `setTags` came with 5.1.
+"""
+
+import re
+from collections.abc import Mapping
+
+from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.paths import to_node
+
+Version = tuple[int, int]
+_RENAMED_IN_5_0 = {"torrents/stop": "torrents/pause", "torrents/start": "torrents/resume"}
+_OLD_NAMES = {old: new for new, old in _RENAMED_IN_5_0.items()}
+_SHARE_LIMITS = {
+    "ratioLimit": "-2",
+    "seedingTimeLimit": "-2",
+    "inactiveSeedingTimeLimit": "-2",
+    "shareLimitAction": "Default",
+    "shareLimitsMode": "Default",
+}
+_PATH_FIELDS = frozenset({"location", "path", "savePath", "downloadPath", "savepath"})
+
+
+def parse_version(text: str) -> Version:
+    """`v5.1.0` as (5, 1); what cannot be read counts as 5.1."""
+    found = re.match(r"v?(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (5, 1)
+
+
+def modern_name(endpoint: str) -> str:
+    """The name since 5.0 of an endpoint that a client may call by its old one."""
+    return _OLD_NAMES.get(endpoint, endpoint)
+
+
+def in_dialect(
+    endpoint: str, fields: Mapping[str, str], node: NodeSettings, version: Version
+) -> tuple[str, dict[str, str]]:
+    """Endpoint and fields as this node wants them; paths become the node's own."""
+    name = _RENAMED_IN_5_0.get(endpoint, endpoint) if version < (5, 0) else endpoint
+    sent = {key: to_node(value, node.path_map) if key in _PATH_FIELDS else value for key, value in fields.items()}
+    if endpoint == "torrents/setShareLimits":
+        sent = _SHARE_LIMITS | sent
+    return name, sent

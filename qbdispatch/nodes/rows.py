@@ -1,0 +1,71 @@
+"""A node's row of a torrent as one of qBittorrent 5.1 would show it, whatever the node's version.
+
+What must be changed on the way out: the hash (the one *arr computes), paths (the node's `path_map`), the names of
+states, limits of -2 ("as the node's settings say", which a client would look up in settings that are not that node's),
+and, while the node does not answer, a state in which no client imports, moves or deletes anything.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.paths import to_client
+
+# fmt: off
+FIELDS = (
+    "added_on", "amount_left", "auto_tmm", "availability", "category", "comment", "completed", "completion_on",
+    "content_path", "dl_limit", "dlspeed", "download_path", "downloaded", "downloaded_session", "eta", "f_l_piece_prio",
+    "force_start", "has_metadata", "hash", "inactive_seeding_time_limit", "infohash_v1", "infohash_v2", "last_activity",
+    "magnet_uri", "max_inactive_seeding_time", "max_ratio", "max_seeding_time", "name", "num_complete",
+    "num_incomplete", "num_leechs", "num_seeds", "popularity", "priority", "private", "progress", "ratio",
+    "ratio_limit", "reannounce", "root_path", "save_path", "seeding_time", "seeding_time_limit", "seen_complete",
+    "seq_dl", "size", "state", "super_seeding", "tags", "time_active", "total_size", "tracker", "trackers_count",
+    "up_limit", "uploaded", "uploaded_session", "upspeed",
+)
+# fmt: on
+"""The fields of a row in Web API 2.11.4."""
+
+_DEFAULTS: dict[str, Any] = dict.fromkeys(FIELDS, 0) | {
+    **dict.fromkeys(("auto_tmm", "f_l_piece_prio", "force_start", "seq_dl", "super_seeding"), False),
+    **dict.fromkeys(("category", "comment", "content_path", "download_path", "infohash_v1", "infohash_v2"), ""),
+    **dict.fromkeys(("magnet_uri", "name", "root_path", "save_path", "tags", "tracker"), ""),
+    **dict.fromkeys(("completion_on", "max_inactive_seeding_time", "max_ratio", "max_seeding_time"), -1),
+    **dict.fromkeys(("inactive_seeding_time_limit", "ratio_limit", "seeding_time_limit"), -2),
+    "eta": 8640000,
+    "private": None,
+    "state": "unknown",
+    "total_size": -1,
+}
+_LIMITS = (
+    ("ratio_limit", "max_ratio"),
+    ("seeding_time_limit", "max_seeding_time"),
+    ("inactive_seeding_time_limit", "max_inactive_seeding_time"),
+)
+_PATHS = ("save_path", "content_path", "download_path", "root_path")
+_STATES = {"pausedDL": "stoppedDL", "pausedUP": "stoppedUP", "allocating": "downloading"}
+_AT_REST = frozenset({"stoppedDL", "error", "missingFiles"})
+_USE_SETTINGS = -2
+
+
+def outward_row(raw: Mapping[str, Any], hash_: str, node: NodeSettings, *, away: bool) -> dict[str, Any]:
+    """The row as clients are to see it. `away`: the node does not answer, this is what it said last."""
+    row = {name: raw.get(name, default) for name, default in _DEFAULTS.items()}
+    row["hash"] = hash_
+    if "has_metadata" not in raw:
+        row["has_metadata"] = row["total_size"] >= 0
+    for name in _PATHS:
+        row[name] = to_client(row[name], node.path_map)
+    for own, effective in _LIMITS:
+        if row[own] == _USE_SETTINGS:
+            row[own] = row[effective]
+    row["state"] = _STATES.get(row["state"], row["state"])
+    if away:
+        row |= {"state": _harmless(row), "dlspeed": 0, "upspeed": 0, "num_seeds": 0, "num_leechs": 0}
+    return row
+
+
+def _harmless(row: Mapping[str, Any]) -> str:
+    """Finished ones must not look finished: their files may be out of reach, and *arr would import or move them."""
+    if row["state"] in _AT_REST:
+        return str(row["state"])
+    return "checkingUP" if row["progress"] >= 1 else "queuedDL"

@@ -1,0 +1,158 @@
+"""The mirror: our copy of every node's torrents, a row each, with the revision of its last change.
+
+A view of it, in any worker, catches up by asking for what is newer than the revision it knows. What an action of ours
+changed is written at once and marked with the time, so that a poll which began before it does not undo it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
+
+from qbdispatch.store.tables import counters, mirror, mirror_nodes
+
+_BATCH = 300  # SQLite takes some hundred values in one statement on every version
+_REVISION = "mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorRow:
+    """One torrent on one node; `row` is what the node says of it, `hash` what we call it."""
+
+    node: str
+    node_id: str
+    hash: str
+    revision: int
+    gone: bool
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row to be written."""
+
+    node_id: str
+    hash: str
+    row: Mapping[str, Any]
+
+
+def revision(connection: Connection) -> int:
+    """The revision of the newest change; 0 before the first."""
+    value = connection.execute(select(counters.c.value).where(counters.c.name == _REVISION)).scalar()
+    return int(value or 0)
+
+
+def next_revision(connection: Connection) -> int:
+    """A new revision, for all that one write transaction changes."""
+    mine = counters.c.name == _REVISION
+    changed = connection.execute(update(counters).where(mine).values(value=counters.c.value + 1))
+    if not changed.rowcount:
+        connection.execute(insert(counters).values(name=_REVISION, value=1))
+    return revision(connection)
+
+
+def changed_since(connection: Connection, known: int) -> list[MirrorRow]:
+    """What changed after the revision `known`, torrents that are gone included."""
+    columns = (mirror.c.node, mirror.c.node_id, mirror.c.hash, mirror.c.revision, mirror.c.gone, mirror.c.row)
+    return [MirrorRow(*row) for row in connection.execute(select(*columns).where(mirror.c.revision > known))]
+
+
+def node_rows(connection: Connection, node: str) -> dict[str, MirrorRow]:
+    """What the mirror lists on one node, by the node's ids."""
+    columns = (mirror.c.node, mirror.c.node_id, mirror.c.hash, mirror.c.revision, mirror.c.gone, mirror.c.row)
+    query = select(*columns).where(mirror.c.node == node, mirror.c.gone.is_(False))
+    return {row.node_id: MirrorRow(*row) for row in connection.execute(query)}
+
+
+def put(
+    connection: Connection, node: str, rows: Sequence[Listed], *, revision: int, seen_at: float, touched: bool = False
+) -> set[str]:
+    """Write rows as the node showed them at `seen_at`; answers the ids left alone because an action of ours came
+    later. `touched`: this is the outcome of such an action."""
+    later = set() if touched else _touched_after(connection, node, [row.node_id for row in rows], seen_at)
+    written = [row for row in rows if row.node_id not in later]
+    for batch in _batches(written):
+        ids = [row.node_id for row in batch]
+        connection.execute(delete(mirror).where(mirror.c.node == node, mirror.c.node_id.in_(ids)))
+        values = {"node": node, "revision": revision, "gone": False, "touched_at": seen_at if touched else 0.0}
+        connection.execute(
+            insert(mirror),
+            [{**values, "node_id": row.node_id, "hash": row.hash, "row": dict(row.row)} for row in batch],
+        )
+    return later
+
+
+def remove(
+    connection: Connection,
+    node: str,
+    node_ids: Iterable[str],
+    *,
+    revision: int,
+    seen_at: float,
+    touched: bool = False,
+) -> None:
+    """The node no longer lists these; what an action of ours brought back later stays."""
+    ids = set(node_ids)
+    if not touched:
+        ids -= _touched_after(connection, node, list(ids), seen_at)
+    values: dict[str, Any] = {"gone": True, "revision": revision}
+    if touched:
+        values["touched_at"] = seen_at
+    for batch in _batches(list(ids)):
+        mine = and_(mirror.c.node == node, mirror.c.node_id.in_(batch), mirror.c.gone.is_(False))
+        connection.execute(update(mirror).where(mine).values(values))
+
+
+def renew(connection: Connection, node: str, *, revision: int) -> None:
+    """Let every view look anew at a node's torrents: how they are to be shown has changed."""
+    mine = and_(mirror.c.node == node, mirror.c.gone.is_(False))
+    connection.execute(update(mirror).where(mine).values(revision=revision))
+
+
+def purge(connection: Connection, *, before_revision: int) -> None:
+    """Forget torrents that went before this revision; clients that are further behind get a full list."""
+    connection.execute(delete(mirror).where(mirror.c.gone, mirror.c.revision < before_revision))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFigures:
+    """What a node says of itself besides its torrents: `server_state` and preferences (secrets removed)."""
+
+    node: str
+    revision: int
+    state: dict[str, Any]
+    preferences: dict[str, Any]
+
+
+def keep_figures(
+    connection: Connection, node: str, *, revision: int, state: Mapping[str, Any], preferences: Mapping[str, Any]
+) -> None:
+    """Replace what is known of a node."""
+    values = {"revision": revision, "state": dict(state), "preferences": dict(preferences)}
+    changed = connection.execute(update(mirror_nodes).where(mirror_nodes.c.node == node).values(values))
+    if not changed.rowcount:
+        connection.execute(insert(mirror_nodes).values(node=node, **values))
+
+
+def figures(connection: Connection) -> dict[str, NodeFigures]:
+    """What is known of every node."""
+    return {row["node"]: NodeFigures(**row) for row in connection.execute(select(mirror_nodes)).mappings()}
+
+
+def oldest_gone(connection: Connection) -> int:
+    """Changes up to this revision may have been purged."""
+    value = connection.execute(select(func.min(mirror.c.revision)).where(mirror.c.gone)).scalar()
+    return int(value or 0)
+
+
+def _touched_after(connection: Connection, node: str, node_ids: Sequence[str], seen_at: float) -> set[str]:
+    found: set[str] = set()
+    for batch in _batches(list(node_ids)):
+        mine = and_(mirror.c.node == node, mirror.c.node_id.in_(batch), mirror.c.touched_at >= seen_at)
+        found |= set(connection.execute(select(mirror.c.node_id).where(mine)).scalars())
+    return found
+
+
+def _batches(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
