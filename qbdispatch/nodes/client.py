@@ -82,10 +82,7 @@ class NodeClient:
         """The node's rows of these torrents, by the ids that it has."""
         with self._client() as client:
             answer = client.torrents_info(torrent_hashes=list(node_ids), requests_args=self._args(cookies))
-        rows = (
-            [cast(dict[str, Any], row) for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
-        )
-        return {str(row["hash"]): row for row in rows if row.get("hash")}
+        return {str(row["hash"]): row for row in _rows(answer) if row.get("hash")}
 
     def send(self, cookies: Cookies, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
         """Any other call, in the node's own dialect already (`nodes.endpoints`)."""

@@ -68,7 +68,8 @@ class Bench:
     def facts(self) -> dict[str, NodeFacts]:
         """What a decision would know now, by node."""
         with self.store.read() as connection:
-            return {fact.name: fact for fact in facts.gather(connection, self.settings.nodes, max_downloads=50, now=now())}
+            gathered = facts.gather(connection, self.settings.nodes, max_downloads=50, now=now())
+        return {fact.name: fact for fact in gathered}
 
     def room_gib(self, name: str) -> float | None:
         """The node's effective free space."""

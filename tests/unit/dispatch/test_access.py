@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def _outcome(access: NodeAccess) -> Settled:
 def _crowd(settings: NodeSettings, store: Store) -> list[Settled]:
     """12 callers at once, over three workers."""
     workers = [NodeAccess(settings, store) for _ in range(3)]
-    return at_once([lambda worker=workers[turn % 3]: _outcome(worker) for turn in range(12)])
+    return at_once([partial(_outcome, workers[turn % 3]) for turn in range(12)])
 
 
 def test_one_login_serves_all_threads_of_all_workers(node: WatchedNode, store: Store) -> None:
@@ -163,7 +164,7 @@ def test_a_login_that_nobody_answers_may_be_tried_again_at_once(node: WatchedNod
     access = NodeAccess(_settings(node), store)
     node.close()
     for _ in range(2):
-        with pytest.raises(NodeUnreachable, match="login: .* refuses connections"):
+        with pytest.raises(NodeUnreachable, match=r"login: .* refuses connections"):
             _version(access)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -66,7 +66,7 @@ def test_what_fits_nowhere_is_rejected_with_each_nodes_reason(bench: Bench, thre
     """5000 GB: nothing is sent or claimed, and the refusal can be looked up."""
     result = bench.submit(make_torrent("t", 5000 * GIB))
     assert (result.status, result.node, result.is_placed) == (Status.REJECTED, None, False)
-    assert codes(result) == dict.fromkeys(("n100", "n300", "n900"), ["insufficient_space"])
+    assert codes(result) == {name: ["insufficient_space"] for name in ("n100", "n300", "n900")}
     assert [node.add_requests for node in three] == [[], [], []]
     assert [bench.claims(node.name) for node in three] == [[], [], []]
     assert bench.decision(result.decision_id)["status"] == "rejected"
@@ -107,7 +107,7 @@ def test_a_burst_from_many_threads_never_promises_more_than_there_is(
     bench = make_bench(*nodes)
     workers = [bench, Bench(bench.settings, bench.store, nodes)]
     made = [make_torrent(f"t{number}", 40 * GIB) for number in range(10)]
-    results = at_once([lambda turn=turn, one=one: workers[turn % 2].submit(one) for turn, one in enumerate(made)])
+    results = at_once([partial(workers[turn % 2].submit, one) for turn, one in enumerate(made)])
     assert sorted(result.status for result in results) == ["accepted"] * 3 + ["rejected"] * 7
     assert adds(nodes) == ["a", "a", "b"]
 
@@ -116,7 +116,7 @@ def test_two_nodes_on_one_disk_share_its_room(make_bench: BenchMaker, scripted: 
     """A pool of 101 GB takes two torrents of 40 GB, wherever they go."""
     nodes = [scripted(free_gib=101, name=name) for name in ("a", "b")]
     bench = make_bench(*nodes, changes={name: {"pool": "disk"} for name in ("a", "b")})
-    results = at_once([lambda one=make_torrent("t", 40 * GIB): bench.submit(one) for _ in range(6)])
+    results = at_once([partial(bench.submit, make_torrent("t", 40 * GIB)) for _ in range(6)])
     assert [result.status for result in results].count(Status.ACCEPTED) == 2
     assert len(adds(nodes)) == 2
 
@@ -167,5 +167,3 @@ def test_a_claim_of_an_accepted_torrent_is_marked_so(bench: Bench) -> None:
     """After the answer no claim is left under way."""
     bench.submit(make_torrent("t", GIB))
     assert [(claim.phase, claim.bytes) for claim in bench.claims("n900")] == [(Phase.ADDED, GIB)]
-
-

@@ -69,9 +69,7 @@ def test_a_refusal_names_every_node_with_all_its_reasons() -> None:
     full = NodeFacts("a", free_bytes=10 * GIB, age_seconds=1.0, claimed_bytes=2 * GIB, claimed_downloads=3)
     document = _document(never_seen, full)
     assert (document["status"], document["selected_node"]) == ("rejected", None)
-    assert document["reason"] == (
-        "no node may take it (a: insufficient_space, b: stale+draining+missing_free_space)"
-    )
+    assert document["reason"] == ("no node may take it (a: insufficient_space, b: stale+draining+missing_free_space)")
     shown = document["attempted_nodes"][0]
     assert (shown["free_gb"], shown["effective_free_gb"], shown["claimed_gb"]) == (10.0, 8.0, 2.0)
     assert (shown["active_downloads"], shown["score"], shown["excluded"]) == (3, None, True)

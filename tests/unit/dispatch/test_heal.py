@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from qbdispatch.dispatch.dispatcher import Status
+from qbdispatch.store.claims import Phase
 from tests.rig.disks import GIB
 from tests.rig.swarm import MadeTorrent, make_torrent
-from tests.unit.dispatch.bench import Bench, WatchedNode
+from tests.unit.dispatch.bench import Bench, WatchedNode, put
 from tests.unit.dispatch.conftest import BenchMaker
 
+Twins = Callable[..., tuple[Bench, MadeTorrent]]
 SIZE = 10 * GIB
 
 
@@ -25,28 +27,42 @@ def nodes() -> Iterator[list[WatchedNode]]:
 
 
 @pytest.fixture
-def twins(make_bench: BenchMaker, nodes: list[WatchedNode]) -> Callable[..., tuple[Bench, MadeTorrent]]:
-    """A torrent that `a` took without answering anything, so that `b` got it too; both answer again now."""
+def twins(make_bench: BenchMaker, nodes: list[WatchedNode]) -> Twins:
+    """A torrent that is placed on `b`, while `a` lists it too, where our claim is in doubt."""
 
     def make(**changes: dict[str, Any]) -> tuple[Bench, MadeTorrent]:
-        quick = {name: {"timeout_s": 0.3} | changes.get(name, {}) for name in "ab"}
-        bench = make_bench(*nodes, changes=quick)
-        nodes[0].add_behaviour = "add_then_hang"
-        nodes[0].delay_seconds["torrents/info"] = 30
+        bench = make_bench(*nodes, polled=False, changes={"b": {"timeout_s": 0.3}} | changes)
         made = make_torrent("t", SIZE)
-        assert bench.submit(made).node == "b"
-        nodes[0].release()
-        nodes[0].add_behaviour = "normal"
-        nodes[0].delay_seconds.clear()
+        for node in nodes:
+            put(node, made)
+        bench.poll("b")
+        bench.open_claim(made, "a", age_seconds=30, phase=Phase.DOUBT, bytes=SIZE)
         return bench, made
 
     return make
 
 
-def _have(nodes: list[WatchedNode], made: MadeTorrent, *completed: int, paths: tuple[str, str] = ("/a/t", "/b/t")) -> None:
+def _have(nodes: list[WatchedNode], made: MadeTorrent, completed: tuple[int, int], paths: tuple[str, str]) -> None:
     for node, done, path in zip(nodes, completed, paths, strict=True):
         left = SIZE - done
         node.change(made.hash, completed=done, amount_left=left, state="downloading", content_path=path)
+
+
+def test_an_add_that_comes_to_something_after_all_is_undone(make_bench: BenchMaker, nodes: list[WatchedNode]) -> None:
+    """From the hung add to the healed fleet: `a` took the torrent and answered nothing, so `b` got it as well."""
+    bench = make_bench(*nodes, changes={"a": {"timeout_s": 0.3}})
+    nodes[0].add_behaviour = "add_then_hang"
+    nodes[0].delay_seconds["torrents/info"] = 30
+    made = make_torrent("t", SIZE)
+    assert bench.submit(made).node == "b"
+    assert made.hash in nodes[0].torrents_by_hash
+    nodes[0].release()
+    nodes[0].delay_seconds.clear()
+    bench.poll()
+    bench.poll()
+    assert [made.hash in node.torrents_by_hash for node in nodes] == [False, True]
+    assert (bench.homes(made), bench.claims("a"), bench.claims("b")) == (["b"], [], [])
+    assert bench.submit(made).node == "b"
 
 
 @pytest.mark.parametrize(
@@ -55,14 +71,14 @@ def _have(nodes: list[WatchedNode], made: MadeTorrent, *completed: int, paths: t
 )
 def test_the_copy_with_more_data_stays(
     nodes: list[WatchedNode],
-    twins: Callable[..., tuple[Bench, MadeTorrent]],
+    twins: Twins,
     completed: tuple[int, int],
     stays: int,
     goes: int,
 ) -> None:
     """With equal data the answered one. Its files go with the lesser copy, and the books are right at once."""
     bench, made = twins()
-    _have(nodes, made, *completed)
+    _have(nodes, made, completed, ("/a/t", "/b/t"))
     bench.poll("a")
     assert [node.deleted for node in (nodes[stays], nodes[goes])] == [[], [(made.hash, "true")]]
     assert bench.homes(made) == [nodes[stays].name]
@@ -88,7 +104,7 @@ def test_the_copy_with_more_data_stays(
 @pytest.mark.parametrize("loser", [0, 1])
 def test_files_are_deleted_only_where_they_cannot_be_the_other_copys(
     nodes: list[WatchedNode],
-    twins: Callable[..., tuple[Bench, MadeTorrent]],
+    twins: Twins,
     changes: dict[str, Any],
     paths: tuple[str, str],
     deletes: str,
@@ -96,14 +112,12 @@ def test_files_are_deleted_only_where_they_cannot_be_the_other_copys(
 ) -> None:
     """Two nodes may stand on one disk, or have one folder mounted."""
     bench, made = twins(**changes)
-    _have(nodes, made, loser * GIB, GIB - loser * GIB, paths=paths)
+    _have(nodes, made, (loser * GIB, GIB - loser * GIB), paths)
     bench.poll("a")
     assert nodes[loser].deleted == [(made.hash, deletes)]
 
 
-def test_healing_waits_for_a_node_that_does_not_answer(
-    nodes: list[WatchedNode], twins: Callable[..., tuple[Bench, MadeTorrent]]
-) -> None:
+def test_healing_waits_for_a_node_that_does_not_answer(nodes: list[WatchedNode], twins: Twins) -> None:
     """Nothing is deleted before both copies have been seen; the next poll tries again."""
     bench, made = twins()
     nodes[1].delay_seconds["torrents/info"] = 30
@@ -117,7 +131,7 @@ def test_healing_waits_for_a_node_that_does_not_answer(
 
 
 def test_a_twin_whose_other_copy_was_removed_meanwhile_becomes_the_placement(
-    nodes: list[WatchedNode], twins: Callable[..., tuple[Bench, MadeTorrent]]
+    nodes: list[WatchedNode], twins: Twins
 ) -> None:
     """The only copy is never deleted: once the other node has said that it has none, this one counts."""
     bench, made = twins()
@@ -131,7 +145,7 @@ def test_a_twin_whose_other_copy_was_removed_meanwhile_becomes_the_placement(
 
 
 def test_a_twin_on_a_node_that_is_no_longer_configured_is_left_alone(
-    make_bench: BenchMaker, nodes: list[WatchedNode], twins: Callable[..., tuple[Bench, MadeTorrent]]
+    make_bench: BenchMaker, nodes: list[WatchedNode], twins: Twins
 ) -> None:
     """We cannot ask it, so nothing is deleted."""
     _, made = twins()
