@@ -36,4 +36,5 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _plain(error: HTTPException) -> Response:
-    return Response(f"{error.name}\n", error.code, mimetype="text/plain")
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]  # `Allow`, say
+    return Response(f"{error.name}\n", error.code, headers, mimetype="text/plain")

@@ -7,8 +7,10 @@ from flask import Flask, current_app
 
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
+from qbdispatch.dispatch.actions import Actions
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
+from qbdispatch.dispatch.library import Library
 from qbdispatch.store import health
 from qbdispatch.store.engine import Store
 from qbdispatch.store.secrets import shared_secret
@@ -24,6 +26,8 @@ class Services:
     store: Store
     fleet: Fleet
     dispatcher: Dispatcher
+    library: Library
+    actions: Actions
     cookie_key: str
 
 
@@ -33,7 +37,16 @@ def build_services(settings: Settings) -> Services:
     with store.write() as connection:
         health.register(connection, [node.name for node in settings.nodes])
     fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
-    return Services(settings, store, fleet, Dispatcher(settings, store, fleet), shared_secret(store, "cookies"))
+    library = Library(store, fleet)
+    return Services(
+        settings=settings,
+        store=store,
+        fleet=fleet,
+        dispatcher=Dispatcher(settings, store, fleet),
+        library=library,
+        actions=Actions(store, fleet, library),
+        cookie_key=shared_secret(store, "cookies"),
+    )
 
 
 def start_leader(app: Flask) -> Leader:

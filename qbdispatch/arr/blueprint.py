@@ -18,6 +18,7 @@ arr.add_url_rule("/app/webapiVersion", view_func=application.web_api_version, me
 arr.add_url_rule("/torrents/add", view_func=add.add, methods=["POST"])
 
 
+@arr.route("", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])  # else it redirects to "/"
 @arr.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
 @arr.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
 def unknown(path: str) -> Response:  # noqa: ARG001 - the route has to bind it

@@ -4,10 +4,14 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
+
+import requests
 
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.nodes.client import Cookies, NodeClient
+from qbdispatch.nodes.endpoints import Version, in_dialect
 from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeForbidden, NodeUnreachable
 from qbdispatch.store.engine import Store
 from qbdispatch.store.secrets import shared_secret
@@ -40,6 +44,12 @@ class NodeAccess:
             return action(session.cookies)
         except NodeForbidden as error:
             raise self._refused(f"lets us log in, but then says: {error}") from error
+
+    def send(self, method: str, endpoint: str, fields: Mapping[str, str], version: Version) -> requests.Response:
+        """One call, put into the dialect of the node's version; answers what the node answered last."""
+        for name, sent in in_dialect(endpoint, fields, self.node, version):
+            answer = self.call(partial(self.client.send, method=method, endpoint=name, fields=sent))
+        return answer
 
     def forgive(self) -> None:
         """End the pause after a refused login."""

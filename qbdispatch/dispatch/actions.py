@@ -9,21 +9,23 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
 
 from qbdispatch.dispatch.access import Fleet, NodeAccess
+from qbdispatch.dispatch.detailing import KEPT, keep_detail, last_known, outward_detail
 from qbdispatch.dispatch.library import Entry, Library
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.nodes.endpoints import Version, in_dialect, parse_version
-from qbdispatch.nodes.errors import NodeError, NodeRefused
+from qbdispatch.nodes.endpoints import Version, parse_version
+from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
 from qbdispatch.store import claims, mirror, placements, snapshots
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
 Answer = TypeVar("Answer")
 ALL = "all"
+CONFLICT = 409
 
 
 class ActionFailed(QbdispatchError):
@@ -63,6 +65,30 @@ class Actions:
 
         self._on_each(self._located(hashes), act)
 
+    def set_category(self, hashes: str, category: str) -> None:
+        """Put torrents into a category that the fleet has; a node that lacks it yet gets it. Raises `ActionFailed`."""
+        fields = {"category": category}
+
+        def act(access: NodeAccess, entries: list[Entry]) -> None:
+            asked = fields | {"hashes": "|".join(entry.node_id for entry in entries)}
+            try:
+                self.send(access, "POST", "torrents/setCategory", asked)
+            except NodeRefused as error:
+                if error.status != CONFLICT:
+                    raise
+                self.send(access, "POST", "torrents/createCategory", fields)
+                self.send(access, "POST", "torrents/setCategory", asked)
+            self._read_back(access, entries)
+
+        self._on_each(self._located(hashes), act)
+
+    def refresh(self, entries: Sequence[Entry]) -> None:
+        """Read rows back that something else than an action on them has changed. Raises `ActionFailed`."""
+        by_node: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            by_node[entry.node].append(entry)
+        self._on_each(by_node, self._read_back)
+
     def everywhere(self, endpoint: str, fields: Mapping[str, str]) -> None:
         """A call that concerns no torrent, on every node. Raises `ActionFailed`."""
         self._on_each(
@@ -74,14 +100,30 @@ class Actions:
         access = self._fleet.members[entry.node]
         return self.send(access, method, endpoint, {**fields, "hash": entry.node_id})
 
+    def detail(self, entry: Entry, kind: str, fields: Mapping[str, str]) -> Any:
+        """`torrents/<kind>` of one torrent: live, or as last known where its node does not answer. Raises
+        `NodeError` where nothing is known."""
+        try:
+            document = self.ask(entry, "GET", f"torrents/{kind}", fields).json()
+        except (NodeOutcomeUnknown, NodeUnreachable, NodeAuthFailed):
+            known = last_known(self._store, entry, kind)
+            if known is None:
+                raise
+            return known
+        except ValueError as error:
+            raise NodeOutcomeUnknown("the node's answer is not JSON") from error
+        shown = outward_detail(kind, document, entry, self._fleet.members[entry.node].node)
+        if kind in KEPT and not fields:
+            keep_detail(self._store, entry, kind, shown)
+        return shown
+
     def change_one(self, entry: Entry, endpoint: str, fields: Mapping[str, str]) -> None:
         """A call that takes a single `hash`, on every node that has a copy. Raises `ActionFailed`."""
         self.on_torrents(endpoint, entry.hash, fields, key="hash")
 
     def send(self, access: NodeAccess, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
         """One call in the node's dialect. Raises `NodeError`."""
-        name, sent = in_dialect(endpoint, fields, access.node, self._version(access.node.name))
-        return access.call(lambda cookies: access.client.send(cookies, method, name, sent))
+        return access.send(method, endpoint, fields, self._version(access.node.name))
 
     def _post(self, access: NodeAccess, endpoint: str, fields: Mapping[str, str]) -> None:
         self.send(access, "POST", endpoint, fields)
@@ -107,10 +149,12 @@ class Actions:
         return by_node
 
     def _on_each(self, found: Mapping[str, list[Entry]], act: Callable[[NodeAccess, list[Entry]], None]) -> None:
-        """Act on all nodes at once; each is under its own time limit."""
+        """Act on all nodes at once; each is under its own time limit. A conflict on some nodes, say where queueing
+        is off, does not spoil what the others did."""
         failures = _at_once(lambda name: _failure(lambda: act(self._fleet.members[name], found[name])), list(found))
         raised = {name: error for name, error in zip(found, failures, strict=True) if error is not None}
-        if raised:
+        conflicts = [error for error in raised.values() if isinstance(error, NodeRefused) and error.status == CONFLICT]
+        if raised and (len(raised) > len(conflicts) or len(conflicts) == len(found)):
             raise _action_failed(raised)
 
     def _read_back(self, access: NodeAccess, entries: Sequence[Entry]) -> None:

@@ -101,7 +101,7 @@ class Dispatcher:
             attempts.append({"node": step.node, "outcome": outcome.fate.value, "detail": outcome.detail})
             if outcome.fate is Fate.ADDED:
                 document = step.document | {"status": Status.ACCEPTED.value, "attempts": attempts}
-                self._ledger.confirm(step, hashes, document)
+                self._ledger.confirm(step, submission, document)
                 return Result(
                     Status.ACCEPTED,
                     hashes.key,

@@ -15,9 +15,10 @@ from qbdispatch.config.settings import DispatcherSettings, Settings
 from qbdispatch.dispatch.documents import decision_document
 from qbdispatch.dispatch.request import Submission, size_of
 from qbdispatch.nodes.errors import NodeError
+from qbdispatch.nodes.rows import expected_row
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Decision, Policy, Request
-from qbdispatch.store import claims, decisions, facts, health, placements
+from qbdispatch.store import claims, decisions, facts, health, mirror, placements
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
@@ -112,15 +113,18 @@ class Ledger:
         with self._store.read() as connection:
             return self._known(connection, hashes)
 
-    def confirm(self, claimed: Claimed, hashes: InfoHashes, document: dict[str, Any]) -> None:
-        """The node has taken the torrent: record the placement; the claim counts until the node shows the size."""
+    def confirm(self, claimed: Claimed, submission: Submission, document: dict[str, Any]) -> None:
+        """The node has taken the torrent: record the placement and list it; the claim counts until the node shows
+        the size."""
         now = time.time()
+        source = submission.source
         with self._store.write() as connection:
+            _list(connection, claimed.node, submission, now)
             claims.mark(connection, claimed.claim_id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
             placements.record(
                 connection,
                 claimed.node,
-                hashes,
+                source.hashes,
                 name=document["name"],
                 placed_at=now,
                 decision_id=document["decision_id"],
@@ -169,6 +173,24 @@ class Ledger:
         size, size_source = size_of(submission, settings.dispatcher)
         decision = decide(fleet, Request(size, submission.category, tried), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)
+
+
+def _list(connection: Connection, node: str, submission: Submission, now: float) -> None:
+    """Show the torrent to clients before the next poll does."""
+    source, hashes = submission.source, submission.source.hashes
+    if mirror.named(connection, node, hashes.node_ids):
+        return
+    row = expected_row(
+        submission.fields,
+        name=source.name or hashes.key,
+        size_bytes=source.size_bytes or 0 if source.is_file else 0,
+        magnet=source.magnet,
+        added_on=int(now),
+    )
+    row |= {"infohash_v1": hashes.v1 or "", "infohash_v2": hashes.v2 or ""}
+    listed = mirror.Listed(hashes.node_ids[-1], hashes.v1 or hashes.node_ids[-1], row)
+    revision = mirror.next_revision(connection)
+    mirror.put(connection, node, [listed], revision=revision, seen_at=now, touched=True)
 
 
 def record_placed(connection: Connection, claim: claims.Claim, now: float) -> None:

@@ -33,6 +33,11 @@ class Entry:
     away: bool
 
     @property
+    def text_without_hash(self) -> str:
+        """As `sync/maindata` shows it: the hash is the key there. It is the first field of `text`."""
+        return "{" + self.text[len(f'{{"hash": "{self.hash}", ') :]
+
+    @property
     def rank(self) -> tuple[bool, float, str]:
         """Which of two copies of a torrent is listed: one that can be reached, then the more complete one."""
         return (not self.away, float(self.row["progress"]), self.node)
@@ -83,23 +88,25 @@ class Library:
             return self._shelf
 
     def _caught_up(self, known: Shelf, newest: int, changed: Iterable[MirrorRow], away: set[str]) -> Shelf:
-        by_key, touched = dict(known.by_key), set()
+        by_key, touched, gone = dict(known.by_key), set(), {}
         for row in changed:
             if row.node not in self._fleet.members:
                 continue
             key = (row.node, row.node_id)
             before = by_key.pop(key, None)
             touched |= {row.hash} | ({before.hash} if before else set())
-            if not row.gone:
+            if row.gone:
+                gone[row.hash] = row.revision
+            else:
                 by_key[key] = self._entry(row, row.node in away)
-        return _shelf(known, newest, by_key, touched)
+        return _shelf(known, newest, by_key, touched, gone)
 
     def _entry(self, row: MirrorRow, away: bool) -> Entry:
         shown = outward_row(row.row, row.hash, self._fleet.members[row.node].node, away=away)
         return Entry(row.node, row.node_id, row.hash, row.revision, shown, json.dumps(shown), away)
 
 
-def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: set[str]) -> Shelf:
+def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: set[str], went: Mapping[str, int]) -> Shelf:
     """The new state, of which only the touched hashes differ from the known one."""
     by_hash, known_as, gone = dict(known.by_hash), dict(known.known_as), dict(known.gone)
     copies: dict[str, list[Entry]] = {hash_: [] for hash_ in touched}
@@ -108,8 +115,8 @@ def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: set[str
             copies[entry.hash].append(entry)
     for hash_, entries in copies.items():
         if not entries:
-            if by_hash.pop(hash_, None):
-                gone[hash_] = newest
+            by_hash.pop(hash_, None)
+            gone[hash_] = went.get(hash_, newest)
             continue
         best = max(entries, key=lambda entry: entry.rank)
         by_hash[hash_] = best

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from qbdispatch.dispatch.ledger import APPEAR_WITHIN_SECONDS, record_placed
+from qbdispatch.dispatch.ledger import record_placed
 from qbdispatch.nodes.view import Change, NodeView, Torrent
 from qbdispatch.store import claims, placements
 from qbdispatch.store.claims import Claim, Phase
@@ -76,6 +76,7 @@ def _end_if_over(connection: Connection, claim: Claim, poll: Poll) -> None:
     claims.release(connection, [claim.id])
     gone = [found.id for found in placements.find(connection, claim.hashes) if found.node == claim.node]
     placements.forget(connection, gone)
+    poll.change.removed.update(claim.hashes.node_ids)  # it may have been listed while it was expected to appear
 
 
 def _placed_elsewhere(connection: Connection, claim: Claim) -> str | None:
@@ -87,17 +88,12 @@ def _follow_placements(connection: Connection, poll: Poll) -> None:
     """Record torrents that were found, follow those that are listed under a new hash, forget those that are gone."""
     change, view = poll.change, poll.view
     listed = [view.torrents[node_id] for node_id in change.listed if node_id in view.torrents]
-    if not listed and not change.removed and not change.full:
+    if not listed and not change.removed:
         return
     recorded = _recorded(connection, poll, listed)
     by_hash = {hash_: found for found in recorded for hash_ in (found.node_id, found.v1, found.v2) if hash_}
     matched = _match(connection, poll, listed, by_hash)
-    grace = poll.polled_at - APPEAR_WITHIN_SECONDS
-    gone = (
-        found.id
-        for found in recorded
-        if found.id not in matched and (found.node_id in change.removed or (change.full and found.placed_at < grace))
-    )
+    gone = (found.id for found in recorded if found.id not in matched and found.node_id in change.removed)
     placements.forget(connection, gone)
 
 

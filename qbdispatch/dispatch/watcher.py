@@ -8,23 +8,28 @@ nobody else; newer ones answer an increment in a few. So at most a tenth of a no
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.heal import heal
+from qbdispatch.dispatch.labelling import Work, carry_out, compare
+from qbdispatch.dispatch.mirroring import NodeMirror
 from qbdispatch.dispatch.settle import Poll, Twin, settle
-from qbdispatch.nodes.errors import NodeAuthFailed, NodeError
+from qbdispatch.nodes.endpoints import parse_version
+from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeRefused
 from qbdispatch.nodes.view import Change, NodeView
-from qbdispatch.store import health, snapshots
+from qbdispatch.store import health, mirror, snapshots
 from qbdispatch.store.engine import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 ALIVE_TIMEOUT_SECONDS = 5.0
 SHARE_OF_NODE_TIME = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+PREFERENCES_SECONDS = 30.0
 
 
 class Watcher:
@@ -45,6 +50,9 @@ class Watcher:
         self._interval = sync.interval_s
         self._leads = leads
         self._view = NodeView()
+        self._mirror = NodeMirror()
+        self._preferences: dict[str, Any] = {}
+        self._preferences_at = 0.0
         self._version = ""
         self._next_poll = 0.0
         self._took: float | None = None
@@ -66,7 +74,7 @@ class Watcher:
             return self._failed(error)
         except StoreUnavailable as error:
             log.error("node %s: %s", self._access.node.name, error)
-            self._view = NodeView()  # what the last poll changed was not written: begin with a full one
+            self._begin_anew()  # what the last poll changed was not written
             return self._interval
         if self._failures:
             log.warning("node %s answers again", self._access.node.name)
@@ -85,10 +93,30 @@ class Watcher:
         pause = self._pause_after(time.monotonic() - started)
         self._next_poll = time.monotonic() + pause - self._interval / 2
         change = self._view.apply(answer, now=started, interval_seconds=pause)
-        if change.full or not self._version:
-            self._version = self._access.call(self._access.client.version)
+        if change.full or started - self._preferences_at > PREFERENCES_SECONDS:
+            self._ask_for_settings(started)
         for twin in self._write(polled_at, change):
             self._heal(twin)
+        self._label()
+
+    def _label(self) -> None:
+        """Bring the node's categories and tags in line with the fleet's."""
+        with self._store.write() as connection:
+            work = compare(connection, self._view, self._access.node) if self._leads(connection) else Work()
+        version = parse_version(self._version)
+
+        def post(endpoint: str, fields: Mapping[str, str]) -> None:
+            self._access.send("POST", endpoint, fields, version)
+
+        try:
+            carry_out(work, post)
+        except NodeRefused as error:
+            log.warning("node %s: its categories and tags differ: %s", self._access.node.name, error)
+
+    def _ask_for_settings(self, now: float) -> None:
+        self._version = self._access.call(self._access.client.version)
+        self._preferences = self._access.call(self._access.client.preferences)
+        self._preferences_at = now
 
     def _pause_after(self, took_seconds: float) -> float:
         """Seconds until the next poll. The lesser cost of the last two polls counts: one that had to wait for a node
@@ -107,12 +135,21 @@ class Watcher:
         name = self._access.node.name
         with self._store.write() as connection:
             if not self._leads(connection):
-                self._view = NodeView()
+                self._begin_anew()
                 return []
             health.record_answer(connection, name, time.time())
             snapshots.keep(connection, self._snapshot(polled_at))
+            mirror.keep_figures(connection, name, state=self._view.server_state, preferences=self._preferences)
             up_since = health.states(connection)[name].up_since or polled_at
-            return settle(connection, Poll(name, polled_at, up_since, self._view, change))
+            poll = Poll(name, polled_at, up_since, self._view, change)
+            self._mirror.confirm_missing(connection, poll)
+            twins = settle(connection, poll)
+            self._mirror.write(connection, poll)
+            return twins
+
+    def _begin_anew(self) -> None:
+        """The next poll asks for everything."""
+        self._view, self._mirror = NodeView(), NodeMirror()
 
     def _snapshot(self, polled_at: float) -> snapshots.Snapshot:
         view = self._view
@@ -136,7 +173,7 @@ class Watcher:
         if not self._failures:
             log.warning("node %s: %s: %s", name, error.reason.value, error)
         self._failures += 1
-        self._view = NodeView()
+        self._begin_anew()
         self._next_poll = 0.0
         try:
             with self._store.write() as connection:

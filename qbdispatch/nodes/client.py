@@ -5,6 +5,7 @@ the cookies of the shared session; who logs in, and when, is decided in `dispatc
 """
 
 import queue
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -21,6 +22,7 @@ from qbdispatch.nodes.transport import CONNECT_TIMEOUT_SECONDS, OneShotClient, i
 from qbdispatch.torrents.source import InfoHashes, TorrentSource
 
 IDLE_LIMIT_SECONDS = 5.0
+_SECRET = re.compile("password|api_key|secret")
 Cookies = Mapping[str, str]
 
 
@@ -47,6 +49,12 @@ class NodeClient:
         """`transfer/info`: speeds and rate limits in bytes per second. Cheap on every version."""
         with self._client() as client:
             return _mapping(client.transfer_info(requests_args=self._args(cookies, timeout_seconds)))
+
+    def preferences(self, cookies: Cookies) -> dict[str, Any]:
+        """`app/preferences`, with secrets blanked out."""
+        with self._client() as client:
+            found = _mapping(client.app_preferences(requests_args=self._args(cookies)))
+        return {name: "" if _SECRET.search(name) else value for name, value in found.items()}
 
     def maindata(self, cookies: Cookies, rid: int) -> dict[str, Any]:
         """`sync/maindata`: all torrents, or what has changed since `rid` for this session."""

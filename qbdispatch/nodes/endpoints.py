@@ -37,10 +37,13 @@ def modern_name(endpoint: str) -> str:
 
 def in_dialect(
     endpoint: str, fields: Mapping[str, str], node: NodeSettings, version: Version
-) -> tuple[str, dict[str, str]]:
-    """Endpoint and fields as this node wants them; paths become the node's own."""
-    name = _RENAMED_IN_5_0.get(endpoint, endpoint) if version < (5, 0) else endpoint
+) -> list[tuple[str, dict[str, str]]]:
+    """The calls, endpoint and fields, that do this on the node; paths become the node's own."""
     sent = {key: to_node(value, node.path_map) if key in _PATH_FIELDS else value for key, value in fields.items()}
     if endpoint == "torrents/setShareLimits":
         sent = _SHARE_LIMITS | sent
-    return name, sent
+    if endpoint == "torrents/setTags" and version < (5, 1):
+        hashes = {"hashes": sent["hashes"]}
+        return [("torrents/removeTags", hashes), ("torrents/addTags", hashes | {"tags": sent.get("tags", "")})]
+    name = _RENAMED_IN_5_0.get(endpoint, endpoint) if version < (5, 0) else endpoint
+    return [(name, sent)]

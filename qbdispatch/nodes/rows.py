@@ -48,9 +48,8 @@ _USE_SETTINGS = -2
 
 
 def outward_row(raw: Mapping[str, Any], hash_: str, node: NodeSettings, *, away: bool) -> dict[str, Any]:
-    """The row as clients are to see it. `away`: the node does not answer, this is what it said last."""
-    row = {name: raw.get(name, default) for name, default in _DEFAULTS.items()}
-    row["hash"] = hash_
+    """The row as clients are to see it, `hash` first. `away`: the node does not answer, this is what it said last."""
+    row = {"hash": hash_} | {name: raw.get(name, default) for name, default in _DEFAULTS.items() if name != "hash"}
     if "has_metadata" not in raw:
         row["has_metadata"] = row["total_size"] >= 0
     for name in _PATHS:
@@ -69,3 +68,22 @@ def _harmless(row: Mapping[str, Any]) -> str:
     if row["state"] in _AT_REST:
         return str(row["state"])
     return "checkingUP" if row["progress"] >= 1 else "queuedDL"
+
+
+def expected_row(
+    fields: Mapping[str, str], *, name: str, size_bytes: int, magnet: str | None, added_on: int
+) -> dict[str, Any]:
+    """A node's row as it will be in a moment: what is listed of a torrent that the node has just taken."""
+    stopped = "true" in (fields.get("stopped", "").lower(), fields.get("paused", "").lower())
+    return {
+        "added_on": added_on,
+        "amount_left": size_bytes,
+        "category": fields.get("category", ""),
+        "magnet_uri": magnet or "",
+        "name": fields.get("rename") or name,
+        "save_path": fields.get("savepath", ""),
+        "size": size_bytes,
+        "state": "stoppedDL" if stopped else "metaDL" if magnet else "queuedDL",
+        "tags": ", ".join(tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()),
+        "total_size": size_bytes or -1,
+    }

@@ -19,7 +19,8 @@ _MOST = 2**60  # beyond any disk
 
 @dataclass(slots=True)
 class Torrent:
-    """What we keep of a torrent on a node. Sizes in bytes; `v1` and `v2` are `None` where it has none."""
+    """What we keep of a torrent on a node. Sizes in bytes; `v1` and `v2` are `None` where it has none. `row` is all
+    that the node said of it."""
 
     node_id: str
     name: str = ""
@@ -30,6 +31,7 @@ class Torrent:
     content_path: str = ""
     infohash_v1: str | None = None
     infohash_v2: str | None = None
+    row: dict[str, Any] = field(default_factory=dict)
 
     @property
     def v1(self) -> str | None:
@@ -46,6 +48,7 @@ class Torrent:
 
     def update(self, row: Mapping[str, Any]) -> None:
         """Take over the fields that a row brings, as far as they have the type that qBittorrent gives them."""
+        self.row |= row
         for name in ("name", "state", "content_path", "infohash_v1", "infohash_v2"):
             if isinstance(row.get(name), str):
                 setattr(self, name, row[name])
@@ -56,9 +59,11 @@ class Torrent:
 
 @dataclass(slots=True)
 class Change:
-    """What one poll changed: ids that are new or have new hashes, and ids that are gone. `full`: all is listed."""
+    """What one poll changed: ids with any change, those among them that are new or have new hashes, and ids that are
+    gone. `full`: all is listed."""
 
     full: bool
+    changed: set[str] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
 
@@ -70,6 +75,8 @@ class NodeView:
         self.rid = 0
         self.torrents: dict[str, Torrent] = {}
         self.server_state: dict[str, Any] = {}
+        self.categories: dict[str, str] = {}  # name to save path
+        self.tags: set[str] = set()
         self._free: tuple[int, float] | None = None
         self._left_before: dict[str, int] = {}
         self._left_since: dict[str, int] = {}
@@ -79,23 +86,30 @@ class NodeView:
         """Take over one answer to `sync/maindata`. `now` is any steady clock, `interval_seconds` the polling pace."""
         change = Change(full=bool(answer.get("full_update")))
         if change.full:
-            self.torrents, self.server_state = {}, {}
+            self.torrents, self.server_state, self.categories, self.tags = {}, {}, {}, set()
         self.rid = _number(answer.get("rid")) or 0
         self.server_state |= _section(answer, "server_state")
         for node_id, row in _section(answer, "torrents").items():
             self._update(node_id, row, change)
-        removed = answer.get("torrents_removed")
-        for node_id in removed if isinstance(removed, list) else ():
-            if isinstance(node_id, str) and node_id in self.torrents:
-                del self.torrents[node_id]
+        for node_id in _names(answer, "torrents_removed"):
+            if self.torrents.pop(node_id, None) is not None:
                 change.removed.add(node_id)
+        self._apply_labels(answer)
         self._remember_left(now, interval_seconds)
         self._remember_free(now)
         return change
 
+    def _apply_labels(self, answer: Mapping[str, Any]) -> None:
+        for name, category in _section(answer, "categories").items():
+            self.categories[name] = str(category.get("savePath") or "") if isinstance(category, dict) else ""
+        for name in _names(answer, "categories_removed"):
+            self.categories.pop(name, None)
+        self.tags = (self.tags | set(_names(answer, "tags"))) - set(_names(answer, "tags_removed"))
+
     def _update(self, node_id: str, row: Any, change: Change) -> None:
         if not isinstance(row, dict):
             return
+        change.changed.add(node_id)
         if node_id not in self.torrents or "infohash_v1" in row or "infohash_v2" in row:
             change.listed.add(node_id)
         self.torrents.setdefault(node_id, Torrent(node_id)).update(row)
@@ -159,6 +173,11 @@ class NodeView:
 def _section(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = answer.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _names(answer: Mapping[str, Any], name: str) -> list[str]:
+    names = answer.get(name)
+    return [one for one in names if isinstance(one, str)] if isinstance(names, list) else []
 
 
 def _number(value: Any) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from qbdispatch.scoring.model import Reason
+from qbdispatch.store import mirror
 from qbdispatch.store.tables import node_states
 
 
@@ -39,13 +40,22 @@ def set_draining(connection: Connection, node: str, draining: bool) -> None:
 
 
 def record_fault(connection: Connection, node: str, fault: Reason, detail: str) -> None:
-    """The node failed; no torrents go there until it answers again."""
-    values = {"fault": fault, "fault_detail": detail, "up_since": None}
-    connection.execute(update(node_states).where(node_states.c.node == node).values(values))
+    """The node failed; no torrents go there until it answers again, and its torrents are shown as last seen."""
+    mine = node_states.c.node == node
+    fallen = update(node_states).where(mine, node_states.c.up_since.is_not(None)).values(up_since=None)
+    _note_turn(connection, node, connection.execute(fallen).rowcount)
+    connection.execute(update(node_states).where(mine).values(fault=fault, fault_detail=detail))
 
 
 def record_answer(connection: Connection, node: str, now: float) -> None:
     """The node answered as it should."""
     mine = node_states.c.node == node
-    connection.execute(update(node_states).where(mine, node_states.c.up_since.is_(None)).values(up_since=now))
+    risen = update(node_states).where(mine, node_states.c.up_since.is_(None)).values(up_since=now)
+    _note_turn(connection, node, connection.execute(risen).rowcount)
     connection.execute(update(node_states).where(mine).values(fault=None, fault_detail="", seen_at=now))
+
+
+def _note_turn(connection: Connection, node: str, turned: int) -> None:
+    """Torrents of a node that went away or came back are to be shown differently."""
+    if turned:
+        mirror.renew(connection, node, revision=mirror.next_revision(connection))

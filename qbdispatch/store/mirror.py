@@ -14,6 +14,7 @@ from qbdispatch.store.tables import counters, mirror, mirror_nodes
 
 _BATCH = 300  # SQLite takes some hundred values in one statement on every version
 _REVISION = "mirror"
+_COLUMNS = (mirror.c.node, mirror.c.node_id, mirror.c.hash, mirror.c.revision, mirror.c.gone, mirror.c.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +55,22 @@ def next_revision(connection: Connection) -> int:
 
 def changed_since(connection: Connection, known: int) -> list[MirrorRow]:
     """What changed after the revision `known`, torrents that are gone included."""
-    columns = (mirror.c.node, mirror.c.node_id, mirror.c.hash, mirror.c.revision, mirror.c.gone, mirror.c.row)
-    return [MirrorRow(*row) for row in connection.execute(select(*columns).where(mirror.c.revision > known))]
+    return [MirrorRow(*row) for row in connection.execute(select(*_COLUMNS).where(mirror.c.revision > known))]
 
 
 def node_rows(connection: Connection, node: str) -> dict[str, MirrorRow]:
     """What the mirror lists on one node, by the node's ids."""
-    columns = (mirror.c.node, mirror.c.node_id, mirror.c.hash, mirror.c.revision, mirror.c.gone, mirror.c.row)
-    query = select(*columns).where(mirror.c.node == node, mirror.c.gone.is_(False))
+    query = select(*_COLUMNS).where(mirror.c.node == node, mirror.c.gone.is_(False))
     return {row.node_id: MirrorRow(*row) for row in connection.execute(query)}
+
+
+def named(connection: Connection, node: str, node_ids: Sequence[str]) -> list[MirrorRow]:
+    """The rows that a node has, or had until now, under these ids."""
+    found: list[MirrorRow] = []
+    for batch in _batches(node_ids):
+        query = select(*_COLUMNS).where(mirror.c.node == node, mirror.c.node_id.in_(batch), mirror.c.gone.is_(False))
+        found += [MirrorRow(*row) for row in connection.execute(query)]
+    return found
 
 
 def put(
@@ -120,16 +128,15 @@ class NodeFigures:
     """What a node says of itself besides its torrents: `server_state` and preferences (secrets removed)."""
 
     node: str
-    revision: int
     state: dict[str, Any]
     preferences: dict[str, Any]
 
 
 def keep_figures(
-    connection: Connection, node: str, *, revision: int, state: Mapping[str, Any], preferences: Mapping[str, Any]
+    connection: Connection, node: str, *, state: Mapping[str, Any], preferences: Mapping[str, Any]
 ) -> None:
     """Replace what is known of a node."""
-    values = {"revision": revision, "state": dict(state), "preferences": dict(preferences)}
+    values = {"state": dict(state), "preferences": dict(preferences)}
     changed = connection.execute(update(mirror_nodes).where(mirror_nodes.c.node == node).values(values))
     if not changed.rowcount:
         connection.execute(insert(mirror_nodes).values(node=node, **values))

@@ -133,7 +133,6 @@ mirror_nodes = Table(
     "mirror_nodes",
     metadata,
     Column("node", String(64), primary_key=True),
-    Column("revision", BigInteger, nullable=False),
     Column("state", JSON, nullable=False),  # server_state of sync/maindata
     Column("preferences", JSON, nullable=False),  # app/preferences without secrets
 )

@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ def run_all() -> Iterator[RunAll]:
 
     def run(function: Callable[..., Any], arguments: Callable[[int], tuple[Any, ...]]) -> list[Any]:
         futures: list[Future[Any]] = [pool.submit(function, *arguments(worker)) for worker in range(WORKERS)]
-        return [future.result(WAIT_SECONDS) for future in futures]
+        done, _ = wait(futures, WAIT_SECONDS, FIRST_EXCEPTION)
+        assert [fault for future in done if (fault := future.exception())] == []
+        return [future.result(0) for future in futures]
 
     yield run
     pool.shutdown()

@@ -7,7 +7,7 @@ from qbdispatch.store.engine import Store
 from tests.unit.store.builders import claim, hybrid
 
 WORKERS = 4
-WAIT_SECONDS = 60
+WAIT_SECONDS = 20
 _barriers: list[Barrier] = []
 
 

@@ -45,7 +45,6 @@ def upgrade() -> None:
     op.create_table(
         "mirror_nodes",
         sa.Column("node", sa.String(length=64), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.JSON(), nullable=False),
         sa.Column("preferences", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("node"),

@@ -1,0 +1,117 @@
+"""Categories and tags: one set for the whole fleet, kept in the store and made on every node.
+
+A node that is away gets what it missed when it is back (`dispatch.labelling`), so no call fails because of one.
+"""
+
+import json
+import logging
+import re
+
+from flask import Response
+from werkzeug.exceptions import BadRequest
+
+from qbdispatch.arr.reply import json_text, text
+from qbdispatch.arr.values import required, values
+from qbdispatch.dispatch.actions import CONFLICT, ActionFailed
+from qbdispatch.services import services
+from qbdispatch.store import labels, mirror
+from qbdispatch.store.labels import Kind
+
+log = logging.getLogger(__name__)
+_CATEGORY = re.compile(r"[^\\/]+(/[^\\/]+)*")
+
+
+def categories() -> Response:
+    """All categories, by name."""
+    defined = _defined(Kind.CATEGORY)
+    return json_text(json.dumps({name: {"name": name, "savePath": path} for name, path in defined.items()}))
+
+
+def create_category() -> Response:
+    """A new category; 409 where its name is taken or cannot be."""
+    (name,) = required("category")
+    if not name:
+        raise BadRequest("Category name cannot be empty")
+    if not _CATEGORY.fullmatch(name):
+        return text("Incorrect category name", CONFLICT)
+    if name in _defined(Kind.CATEGORY):
+        return text("Unable to create category", CONFLICT)
+    return _set_category("torrents/createCategory", name)
+
+
+def edit_category() -> Response:
+    """Another save path for a category; 409 where there is none of that name."""
+    name, _ = required("category", "savePath")
+    if not name:
+        raise BadRequest("Category name cannot be empty")
+    if name not in _defined(Kind.CATEGORY):
+        return text("Unable to edit category", CONFLICT)
+    return _set_category("torrents/editCategory", name)
+
+
+def remove_categories() -> Response:
+    """Remove categories, named one a line."""
+    (names,) = required("categories")
+    removed = [name for name in names.split("\n") if name]
+    _drop(Kind.CATEGORY, removed, "torrents/removeCategories", {"categories": names})
+    shelf = services().library.shelf()
+    services().actions.refresh([entry for entry in shelf.by_key.values() if entry.row["category"] in removed])
+    return text("")
+
+
+def tags() -> Response:
+    """All tags."""
+    return json_text(json.dumps(sorted(_defined(Kind.TAG))))
+
+
+def create_tags() -> Response:
+    """New tags, separated by commas; those that exist stay."""
+    (given,) = required("tags")
+    _define(Kind.TAG, dict.fromkeys(_names(given), ""))
+    _tell_all("torrents/createTags", {"tags": given})
+    return text("")
+
+
+def delete_tags() -> Response:
+    """Remove tags, also from torrents."""
+    (given,) = required("tags")
+    removed = _names(given)
+    _drop(Kind.TAG, removed, "torrents/deleteTags", {"tags": given})
+    shelf = services().library.shelf()
+    tagged = [one for one in shelf.by_key.values() if set(_names(one.row["tags"])) & set(removed)]
+    services().actions.refresh(tagged)
+    return text("")
+
+
+def _set_category(endpoint: str, name: str) -> Response:
+    save_path = values().get("savePath", "")
+    _define(Kind.CATEGORY, {name: save_path})
+    _tell_all(endpoint, {"category": name, "savePath": save_path})
+    return text("")
+
+
+def _defined(kind: Kind) -> dict[str, str]:
+    with services().store.read() as connection:
+        return labels.defined(connection, kind)
+
+
+def _define(kind: Kind, named: dict[str, str]) -> None:
+    with services().store.write() as connection:
+        labels.define(connection, kind, named, revision=mirror.next_revision(connection))
+
+
+def _drop(kind: Kind, names: list[str], endpoint: str, fields: dict[str, str]) -> None:
+    with services().store.write() as connection:
+        labels.drop(connection, kind, names, revision=mirror.next_revision(connection))
+    _tell_all(endpoint, fields)
+
+
+def _tell_all(endpoint: str, fields: dict[str, str]) -> None:
+    try:
+        services().actions.everywhere(endpoint, fields)
+    except ActionFailed as error:
+        log.info("%s: left to the next poll for: %s", endpoint, error)
+
+
+def _names(given: str) -> list[str]:
+    return [name.strip() for name in given.split(",") if name.strip()]

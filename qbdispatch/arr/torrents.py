@@ -1,0 +1,120 @@
+"""`torrents/*` that read: the list over all nodes, and what a torrent's own node knows of it."""
+
+import json
+from typing import Any
+
+from flask import Response
+from werkzeug.exceptions import BadRequest, NotFound
+
+from qbdispatch.arr.reply import json_text, text
+from qbdispatch.arr.values import flag, required, values, whole
+from qbdispatch.dispatch.library import Entry
+from qbdispatch.dispatch.listing import InvalidSort, Query, select
+from qbdispatch.nodes.errors import NodeError, NodeRefused
+from qbdispatch.services import services
+
+
+def info() -> Response:
+    """The merged list; a node that is away is listed as last seen."""
+    shelf, given = services().library.shelf(), values()
+    if "hashes" in given:
+        found = {entry.hash: entry for hash_ in given["hashes"].split("|") if (entry := shelf.find(hash_))}
+        entries = list(found.values())
+    else:
+        entries = list(shelf.by_hash.values())
+    query = Query(
+        filter=given.get("filter", "").lower(),
+        category=given.get("category"),
+        tag=given.get("tag"),
+        private=flag("private"),
+        sort=given.get("sort", ""),
+        reverse=bool(flag("reverse")),
+        limit=whole("limit"),
+        offset=whole("offset"),
+    )
+    try:
+        listed = select(entries, query)
+    except InvalidSort as error:
+        raise BadRequest(str(error)) from error
+    extras = [name for name, wanted in (("trackers", "includeTrackers"), ("files", "includeFiles")) if flag(wanted)]
+    return json_text("[" + ",".join(_with(entry, extras) for entry in listed) + "]")
+
+
+def count() -> Response:
+    """How many torrents there are."""
+    return text(str(len(services().library.shelf().by_hash)))
+
+
+def properties() -> Response:
+    """What a torrent's node says of it, in the shape of 5.1 and with clients' paths."""
+    return _detail("properties")
+
+
+def trackers() -> Response:
+    """Its trackers."""
+    return _detail("trackers")
+
+
+def webseeds() -> Response:
+    """Its web seeds."""
+    return _detail("webseeds")
+
+
+def files() -> Response:
+    """Its files."""
+    return _detail("files")
+
+
+def piece_states() -> Response:
+    """The state of each piece."""
+    return _detail("pieceStates")
+
+
+def piece_hashes() -> Response:
+    """The hash of each piece."""
+    return _detail("pieceHashes")
+
+
+def export() -> Response:
+    """Its .torrent file."""
+    entry = _named()
+    try:
+        answer = services().actions.ask(entry, "POST", "torrents/export", {})
+    except NodeError as error:
+        return _failed(error)
+    return Response(answer.content, content_type="application/x-bittorrent")
+
+
+def _named() -> Entry:
+    (hash_,) = required("hash")
+    entry = services().library.shelf().find(hash_)
+    if entry is None:
+        raise NotFound("Not Found")
+    return entry
+
+
+def _detail(kind: str) -> Response:
+    entry = _named()
+    more = {name: value for name, value in values().items() if name != "hash"}
+    try:
+        return json_text(json.dumps(services().actions.detail(entry, kind, more)))
+    except NodeError as error:
+        return _failed(error)
+
+
+def _with(entry: Entry, extras: list[str]) -> str:
+    if not extras:
+        return entry.text
+    row: dict[str, Any] = dict(entry.row)
+    for kind in extras:
+        try:
+            row[kind] = services().actions.detail(entry, kind, {})
+        except NodeError:
+            row[kind] = []
+    return json.dumps(row)
+
+
+def _failed(error: NodeError) -> Response:
+    if isinstance(error, NodeRefused):
+        return text(error.text or str(error), error.status)
+    return text(str(error), 503)

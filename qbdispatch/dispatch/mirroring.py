@@ -1,0 +1,85 @@
+"""Keeps the mirror of one node while this worker leads, from what each poll showed.
+
+A torrent that an increment removes is gone. One that is only missing from a full list, as after a restart of the node
+or with a new leader, is believed to be gone when it is still missing some time later: a node may open its WebUI
+before it has loaded all of its torrents.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from qbdispatch.dispatch.settle import Poll
+from qbdispatch.nodes.view import Torrent
+from qbdispatch.store import mirror, placements
+
+CONFIRM_SECONDS = 10.0
+CONFIRM_MANY_SECONDS = 60.0
+MANY = 10
+
+
+class NodeMirror:
+    """What must be remembered between polls of one node; begin a new one with each new view."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, str] = {}  # the node's id to the hash under which we list the torrent
+        self._missing: dict[str, float] = {}  # since when
+        self._wait = CONFIRM_SECONDS
+        self._unwritten: set[str] = set()  # an action of ours was newer than the poll
+
+    def confirm_missing(self, connection: Connection, poll: Poll) -> None:
+        """Add to the poll's removed ids those that are believed to be gone by now."""
+        listed = poll.view.torrents
+        if poll.change.full:
+            known = mirror.node_rows(connection, poll.node).keys()
+            recorded = {found.node_id for found in placements.on_node(connection, poll.node)}
+            self._missing = dict.fromkeys((known | recorded) - listed.keys(), poll.polled_at)
+            suspicious = len(self._missing) >= MANY and len(self._missing) > len(listed)
+            self._wait = CONFIRM_MANY_SECONDS if suspicious else CONFIRM_SECONDS
+        self._missing = {node_id: since for node_id, since in self._missing.items() if node_id not in listed}
+        gone = {node_id for node_id, since in self._missing.items() if poll.polled_at - since >= self._wait}
+        poll.change.removed.update(gone)
+        self._missing = {node_id: since for node_id, since in self._missing.items() if node_id not in gone}
+
+    def write(self, connection: Connection, poll: Poll) -> None:
+        """Write what the poll changed, if anything, under one new revision."""
+        listed, removed = self._to_list(connection, poll), set(poll.change.removed)
+        removed |= self._name(connection, poll, listed)
+        if not listed and not removed:
+            return
+        revision = mirror.next_revision(connection)
+        rows = [mirror.Listed(one.node_id, self._hashes[one.node_id], one.row) for one in listed]
+        self._unwritten = mirror.put(connection, poll.node, rows, revision=revision, seen_at=poll.polled_at)
+        mirror.remove(connection, poll.node, removed, revision=revision, seen_at=poll.polled_at)
+        for node_id in removed:
+            self._hashes.pop(node_id, None)
+
+    def _to_list(self, connection: Connection, poll: Poll) -> list[Torrent]:
+        """The torrents whose rows are to be written: on a full list those that differ from the mirror's."""
+        torrents = poll.view.torrents
+        if not poll.change.full:
+            changed = poll.change.changed | self._unwritten
+            return [torrents[node_id] for node_id in changed if node_id in torrents]
+        stored = mirror.node_rows(connection, poll.node)
+        self._hashes = {node_id: row.hash for node_id, row in stored.items()}
+        return [one for one in torrents.values() if one.node_id not in stored or stored[one.node_id].row != one.row]
+
+    def _name(self, connection: Connection, poll: Poll, listed: Iterable[Torrent]) -> set[str]:
+        """Give new torrents the hash under which we list them for good; answers ids that they had before.
+
+        The hash is v1 where there is one, as *arr computes it. A torrent that the node lists under a new id, because
+        it learned the other half of a hybrid's hashes, keeps the hash it was listed under.
+        """
+        unnamed = [one for one in listed if one.node_id not in self._hashes]
+        aliases = {
+            alias: one
+            for one in unnamed
+            for alias in (one.v1, (one.v2 or "")[:40])
+            if alias and alias != one.node_id and alias not in poll.view.torrents
+        }
+        former = {row.node_id: row.hash for row in mirror.named(connection, poll.node, list(aliases))}
+        for one in unnamed:
+            self._hashes[one.node_id] = one.v1 or one.node_id
+        for alias, hash_ in former.items():
+            self._hashes[aliases[alias].node_id] = hash_
+        return set(former)
