@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from flask import Response, request
 
+from qbdispatch.arr.labels import define_labels
 from qbdispatch.arr.reply import text
 from qbdispatch.dispatch.intake import read_link
 from qbdispatch.dispatch.request import Submission
@@ -40,6 +41,7 @@ def add() -> Response:
             continue
         placed.append(found.dispatcher.submit(Submission(source, fields=fields)).is_placed)
     if any(placed):
+        define_labels(fields.get("category", ""), fields.get("tags", ""))
         return text("Ok.")
     if broken:
         return text(f"Error: '{broken[0]}' is not a valid torrent file.", 415)

@@ -31,10 +31,17 @@ def login() -> Response:
     return response
 
 
+def logout() -> Response:
+    """Take the cookie back. The signature stays valid until its day is over, as no worker keeps a list of sessions."""
+    response = text("")
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
 def require_session() -> Response | None:
     """For `before_request`: 403 for a call without a valid session or API key."""
     found = services()
-    if not _is_configured(found.settings.auth) or request.endpoint == "arr.login":
+    if not _is_configured(found.settings.auth) or request.endpoint == "arr.auth_login":
         return None
     if _has_session(found) or _has_api_key(found.settings.auth):
         return None

@@ -1,35 +1,96 @@
 """The virtual qBittorrent under `/api/v2`: texts and status codes are those of qBittorrent 5.1.
 
-Each sibling module holds one group of endpoints; what no module answers is a plain 404.
+Each sibling module holds one group of endpoints; what no module answers is a plain 404. Which methods an endpoint
+takes is as in qBittorrent (webapplication.h): what changes something takes POST alone, all else GET and POST.
 """
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException
 
-from qbdispatch.arr import add, application, auth
+from qbdispatch.arr import add, application, auth, changes, labels, server, sync, torrents
+from qbdispatch.arr.changes import View
 from qbdispatch.arr.reply import text
+from qbdispatch.dispatch.actions import ActionFailed
 from qbdispatch.store.engine import StoreUnavailable
+
+READS: dict[str, View] = {
+    "app/version": application.version,
+    "app/webapiVersion": application.web_api_version,
+    "app/buildInfo": server.build_info,
+    "app/preferences": server.preferences,
+    "app/defaultSavePath": server.default_save_path,
+    "app/cookies": server.empty_list,
+    "app/networkInterfaceList": server.empty_list,
+    "app/networkInterfaceAddressList": server.empty_list,
+    "log/main": server.empty_list,
+    "log/peers": server.empty_list,
+    "rss/items": server.empty_object,
+    "rss/rules": server.empty_object,
+    "search/plugins": server.empty_list,
+    "search/status": server.empty_list,
+    "sync/maindata": sync.maindata,
+    "sync/torrentPeers": sync.torrent_peers,
+    "torrents/categories": labels.categories,
+    "torrents/count": torrents.count,
+    "torrents/downloadLimit": changes.download_limit,
+    "torrents/export": torrents.export,
+    "torrents/files": torrents.files,
+    "torrents/info": torrents.info,
+    "torrents/pieceHashes": torrents.piece_hashes,
+    "torrents/pieceStates": torrents.piece_states,
+    "torrents/properties": torrents.properties,
+    "torrents/tags": labels.tags,
+    "torrents/trackers": torrents.trackers,
+    "torrents/uploadLimit": changes.upload_limit,
+    "torrents/webseeds": torrents.webseeds,
+    "transfer/downloadLimit": server.download_limit,
+    "transfer/info": server.transfer_info,
+    "transfer/speedLimitsMode": server.speed_limits_mode,
+    "transfer/uploadLimit": server.upload_limit,
+}
+
+WRITES: dict[str, View] = {
+    "app/setPreferences": server.set_preferences,
+    "app/setCookies": server.refused,
+    "app/shutdown": server.refused,
+    "app/sendTestEmail": server.refused,
+    "auth/login": auth.login,
+    "auth/logout": auth.logout,
+    "torrents/add": add.add,
+    "torrents/createCategory": labels.create_category,
+    "torrents/editCategory": labels.edit_category,
+    "torrents/removeCategories": labels.remove_categories,
+    "torrents/createTags": labels.create_tags,
+    "torrents/deleteTags": labels.delete_tags,
+    **{f"torrents/{name}": view for name, view in changes.views().items()},
+}
 
 arr = Blueprint("arr", __name__, url_prefix="/api/v2")
 arr.before_request(auth.require_session)
-arr.add_url_rule("/auth/login", view_func=auth.login, methods=["POST"])
-arr.add_url_rule("/app/version", view_func=application.version, methods=["GET", "POST"])
-arr.add_url_rule("/app/webapiVersion", view_func=application.web_api_version, methods=["GET", "POST"])
-arr.add_url_rule("/torrents/add", view_func=add.add, methods=["POST"])
+for _path, _view in READS.items():
+    arr.add_url_rule(f"/{_path}", _path.replace("/", "_"), _view, methods=["GET", "POST"])
+for _path, _view in WRITES.items():
+    arr.add_url_rule(f"/{_path}", _path.replace("/", "_"), _view, methods=["POST"])
 
 
-@arr.route("", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])  # else it redirects to "/"
 @arr.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
 @arr.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
-def unknown(path: str) -> Response:  # noqa: ARG001 - the route has to bind it
-    """qBittorrent answers 404 for what it does not know, and 403 first to whoever is not logged in."""
-    return text("Not Found", 404)
+def unknown(path: str) -> Response:
+    """qBittorrent answers 404 for what it does not know, 405 for what takes POST alone, and 403 before either to
+    whoever is not logged in."""
+    return text("Method Not Allowed", 405) if path in WRITES | READS else text("Not Found", 404)
 
 
 @arr.errorhandler(HTTPException)
 def refused(error: HTTPException) -> Response:
     """Broken requests: the reason in plain text."""
     return text(error.description or error.name, error.code or 500)
+
+
+@arr.errorhandler(ActionFailed)
+def action_failed(error: ActionFailed) -> Response:
+    """A node did not do it: the client learns why, and tries again where that may help."""
+    return text(str(error), error.status)
 
 
 @arr.errorhandler(StoreUnavailable)

@@ -3,17 +3,19 @@
 The way on: `dispatch.actions`, which knows the nodes and speaks each one's dialect.
 """
 
+import json
 from collections.abc import Callable
 
 from flask import Response
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import NotFound
 
-from qbdispatch.arr.reply import text
+from qbdispatch.arr.labels import define_labels
+from qbdispatch.arr.reply import json_text, text
 from qbdispatch.arr.values import flag, required, values
-from qbdispatch.dispatch.actions import CONFLICT, ActionFailed
+from qbdispatch.dispatch.actions import CONFLICT
 from qbdispatch.nodes.endpoints import modern_name
 from qbdispatch.services import services
-from qbdispatch.store import labels, mirror
+from qbdispatch.store import labels
 from qbdispatch.store.labels import Kind
 
 View = Callable[[], Response]
@@ -89,7 +91,7 @@ def _limits(field: str) -> Response:
     shelf = services().library.shelf()
     found = {hash_: shelf.find(hash_) for hash_ in hashes.split("|")}
     from_list = {hash_: entry.row[field] for hash_, entry in found.items() if entry}
-    return Response(_json(from_list), content_type="application/json")
+    return json_text(json.dumps(from_list))
 
 
 def _by_hashes(name: str, key: str, more: tuple[str, ...]) -> View:
@@ -97,7 +99,7 @@ def _by_hashes(name: str, key: str, more: tuple[str, ...]) -> View:
         hashes, *_ = required(key, *more)
         fields = {field: value for field, value in values().items() if field != key}
         if name in ("addTags", "setTags"):
-            _define_tags(fields["tags"])
+            define_labels("", fields["tags"])
         services().actions.on_torrents(modern_name(f"torrents/{name}"), hashes, fields, key=key)
         return text("")
 
@@ -115,9 +117,3 @@ def _by_hash(name: str, more: tuple[str, ...]) -> View:
         return text("")
 
     return view
-
-
-def _define_tags(tags: str) -> None:
-    names = {tag.strip(): "" for tag in tags.split(",") if tag.strip()}
-    with services().store.write() as connection:
-        labels.define(connection, Kind.TAG, names, revision=mirror.next_revision(connection))

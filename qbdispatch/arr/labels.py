@@ -83,6 +83,14 @@ def delete_tags() -> Response:
     return text("")
 
 
+def define_labels(category: str, tags: str) -> None:
+    """A torrent came with these: the node that got it has them now, and the whole fleet is to have them."""
+    if category and _CATEGORY.fullmatch(category) and category not in _defined(Kind.CATEGORY):
+        _define(Kind.CATEGORY, {category: ""})
+    if new := set(_names(tags)) - _defined(Kind.TAG).keys():
+        _define(Kind.TAG, dict.fromkeys(new, ""))
+
+
 def _set_category(endpoint: str, name: str) -> Response:
     save_path = values().get("savePath", "")
     _define(Kind.CATEGORY, {name: save_path})

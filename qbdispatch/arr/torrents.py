@@ -85,6 +85,14 @@ def export() -> Response:
     return Response(answer.content, content_type="application/x-bittorrent")
 
 
+def answered_by_node(endpoint: str, fields: dict[str, str]) -> Response:
+    """What a torrent's node answers, as it is."""
+    try:
+        return json_text(services().actions.ask(_named(), "GET", endpoint, fields).text)
+    except NodeError as error:
+        return _failed(error)
+
+
 def _named() -> Entry:
     (hash_,) = required("hash")
     entry = services().library.shelf().find(hash_)

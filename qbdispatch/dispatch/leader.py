@@ -17,13 +17,14 @@ from sqlalchemy import Connection
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.watcher import Watcher
-from qbdispatch.store import leases
+from qbdispatch.store import leases, mirror
 from qbdispatch.store.engine import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 LEASE = "poller"
 LEASE_SECONDS = 5.0
 RENEW_SECONDS = 1.0
+PURGE_SECONDS = 600.0
 
 
 class Leader:
@@ -35,6 +36,7 @@ class Leader:
         self._fleet = fleet
         self._sync = sync
         self._stop = threading.Event()
+        self._purged_at = time.monotonic()
         self._term: threading.Event | None = None  # set to end the watchers of the present term
         self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
 
@@ -58,6 +60,7 @@ class Leader:
         while not self._stop.is_set():
             if self._acquire():
                 self._begin_term()
+                self._purge()
             else:
                 self._end_term()
             self._stop.wait(RENEW_SECONDS)
@@ -69,6 +72,17 @@ class Leader:
         except StoreUnavailable as error:
             log.error("cannot hold the lease: %s", error)
             return False
+
+    def _purge(self) -> None:
+        """Now and then, let the mirror forget torrents that went long ago."""
+        if time.monotonic() - self._purged_at < PURGE_SECONDS:
+            return
+        self._purged_at = time.monotonic()
+        try:
+            with self._store.write() as connection:
+                mirror.purge(connection)
+        except StoreUnavailable as error:
+            log.error("the mirror could not be purged: %s", error)
 
     def _leads(self, connection: Connection) -> bool:
         return not self._stop.is_set() and leases.held_by(connection, LEASE, self.owner)

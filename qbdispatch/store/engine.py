@@ -5,6 +5,8 @@ claim at a time. `synchronous=NORMAL` survives the death of any process; after a
 missing, which the leader's next poll of the nodes makes good.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +72,20 @@ def _named_faults() -> Iterator[None]:
         raise StoreUnavailable(f"the store does not answer: {cause}") from error
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait its turn here: while another worker switches a new file to WAL it fails at once."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(url, pool_size=20, max_overflow=40, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     database = make_url(url).database
@@ -79,7 +95,7 @@ def _sqlite_engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(dbapi_connection: Any, _record: Any) -> None:
         dbapi_connection.isolation_level = None  # the driver's own BEGIN would come too late to take the lock
-        dbapi_connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(dbapi_connection)
         dbapi_connection.execute("PRAGMA synchronous=NORMAL")
         dbapi_connection.execute("PRAGMA foreign_keys=ON")
 

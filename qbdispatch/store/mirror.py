@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from qbdispatch.store.tables import counters, mirror, mirror_nodes
 
 _BATCH = 300  # SQLite takes some hundred values in one statement on every version
-_REVISION = "mirror"
+_REVISION, _FLOOR, _NEXT_FLOOR = "mirror", "mirror_floor", "mirror_next_floor"
 _COLUMNS = (mirror.c.node, mirror.c.node_id, mirror.c.hash, mirror.c.revision, mirror.c.gone, mirror.c.row)
 
 
@@ -40,16 +40,12 @@ class Listed:
 
 def revision(connection: Connection) -> int:
     """The revision of the newest change; 0 before the first."""
-    value = connection.execute(select(counters.c.value).where(counters.c.name == _REVISION)).scalar()
-    return int(value or 0)
+    return _counter(connection, _REVISION)
 
 
 def next_revision(connection: Connection) -> int:
     """A new revision, for all that one write transaction changes."""
-    mine = counters.c.name == _REVISION
-    changed = connection.execute(update(counters).where(mine).values(value=counters.c.value + 1))
-    if not changed.rowcount:
-        connection.execute(insert(counters).values(name=_REVISION, value=1))
+    _set_counter(connection, _REVISION, revision(connection) + 1)
     return revision(connection)
 
 
@@ -118,9 +114,18 @@ def renew(connection: Connection, node: str, *, revision: int) -> None:
     connection.execute(update(mirror).where(mine).values(revision=revision))
 
 
-def purge(connection: Connection, *, before_revision: int) -> None:
-    """Forget torrents that went before this revision; clients that are further behind get a full list."""
-    connection.execute(delete(mirror).where(mirror.c.gone, mirror.c.revision < before_revision))
+def floor(connection: Connection) -> int:
+    """Torrents that went up to this revision may be forgotten: who knows no more needs a full list."""
+    return _counter(connection, _FLOOR)
+
+
+def purge(connection: Connection) -> None:
+    """Forget torrents that went before the last purge, so that each is remembered for at least the time between two
+    purges."""
+    forgotten = _counter(connection, _NEXT_FLOOR)
+    connection.execute(delete(mirror).where(mirror.c.gone, mirror.c.revision <= forgotten))
+    _set_counter(connection, _FLOOR, forgotten)
+    _set_counter(connection, _NEXT_FLOOR, revision(connection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +152,6 @@ def figures(connection: Connection) -> dict[str, NodeFigures]:
     return {row["node"]: NodeFigures(**row) for row in connection.execute(select(mirror_nodes)).mappings()}
 
 
-def oldest_gone(connection: Connection) -> int:
-    """Changes up to this revision may have been purged."""
-    value = connection.execute(select(func.min(mirror.c.revision)).where(mirror.c.gone)).scalar()
-    return int(value or 0)
-
-
 def _touched_after(connection: Connection, node: str, node_ids: Sequence[str], seen_at: float) -> set[str]:
     found: set[str] = set()
     for batch in _batches(list(node_ids)):
@@ -163,3 +162,12 @@ def _touched_after(connection: Connection, node: str, node_ids: Sequence[str], s
 
 def _batches(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
+
+
+def _counter(connection: Connection, name: str) -> int:
+    return int(connection.execute(select(counters.c.value).where(counters.c.name == name)).scalar() or 0)
+
+
+def _set_counter(connection: Connection, name: str, value: int) -> None:
+    if not connection.execute(update(counters).where(counters.c.name == name).values(value=value)).rowcount:
+        connection.execute(insert(counters).values(name=name, value=value))

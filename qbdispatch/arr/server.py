@@ -1,0 +1,111 @@
+"""`app/*`, `transfer/*` and the parts of the API that an unused qBittorrent would answer with nothing."""
+
+import json
+import logging
+
+from flask import Response
+from werkzeug.exceptions import BadRequest
+
+from qbdispatch.arr.reply import json_text, text
+from qbdispatch.arr.values import required
+from qbdispatch.dispatch.overview import overview
+from qbdispatch.services import services
+from qbdispatch.store import mirror
+
+log = logging.getLogger(__name__)
+SETTABLE = frozenset(
+    {
+        "queueing_enabled",
+        "max_ratio_enabled",
+        "max_ratio",
+        "max_ratio_act",
+        "max_seeding_time_enabled",
+        "max_seeding_time",
+        "max_inactive_seeding_time_enabled",
+        "max_inactive_seeding_time",
+        "excluded_file_names",
+        "excluded_file_names_enabled",
+    }
+)
+"""Preferences that mean the same on every node. Paths, ports and access are each node's own and are not touched."""
+
+BUILD_INFO = {
+    "bitness": 64,
+    "boost": "1.86.0",
+    "libtorrent": "2.0.11.0",
+    "openssl": "3.4.1",
+    "platform": "linux",
+    "qt": "6.8.2",
+    "zlib": "1.3.1",
+}
+
+
+def preferences() -> Response:
+    """The fleet's preferences, without secrets."""
+    return json_text(json.dumps(overview(services().settings, services().store).preferences))
+
+
+def set_preferences() -> Response:
+    """Set what may be set on every node; the rest is left alone and logged."""
+    (given,) = required("json")
+    try:
+        wanted = json.loads(given)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("json is not valid JSON") from error
+    if not isinstance(wanted, dict):
+        raise BadRequest("json is not an object")
+    allowed = {name: value for name, value in wanted.items() if name in SETTABLE}
+    if wanted.keys() - allowed.keys():
+        log.info("setPreferences: left alone: %s", ", ".join(sorted(wanted.keys() - allowed.keys())))
+    if allowed:
+        services().actions.everywhere("app/setPreferences", {"json": json.dumps(allowed)})
+        with services().store.write() as connection:
+            for node, known in mirror.figures(connection).items():
+                merged = known.preferences | allowed
+                mirror.keep_figures(connection, node, state=known.state, preferences=merged)
+    return text("")
+
+
+def default_save_path() -> Response:
+    """Where the first node puts torrents, as clients know it."""
+    return text(str(overview(services().settings, services().store).preferences.get("save_path", "")))
+
+
+def build_info() -> Response:
+    """What the version we pose as was built with."""
+    return json_text(json.dumps(BUILD_INFO))
+
+
+def transfer_info() -> Response:
+    """Speeds and amounts of all nodes together."""
+    return json_text(json.dumps(overview(services().settings, services().store).transfer_info))
+
+
+def speed_limits_mode() -> Response:
+    """1 if all nodes are at their alternative limits."""
+    return text("1" if overview(services().settings, services().store).server_state["use_alt_speed_limits"] else "0")
+
+
+def download_limit() -> Response:
+    """The nodes' limits together, bytes per second; 0 for none."""
+    return text(str(overview(services().settings, services().store).transfer_info["dl_rate_limit"]))
+
+
+def upload_limit() -> Response:
+    """The nodes' limits together, bytes per second; 0 for none."""
+    return text(str(overview(services().settings, services().store).transfer_info["up_rate_limit"]))
+
+
+def refused() -> Response:
+    """What would hit all nodes at once, or one unknown to the caller, is not done from here."""
+    return text("Not available here: do this on the node itself", 403)
+
+
+def empty_list() -> Response:
+    """Nothing of the kind is used here."""
+    return json_text("[]")
+
+
+def empty_object() -> Response:
+    """Nothing of the kind is used here."""
+    return json_text("{}")

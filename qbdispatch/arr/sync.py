@@ -1,0 +1,59 @@
+"""`sync/*`: increments over the whole fleet.
+
+The `rid` is the mirror's revision, so every worker can answer any client's next call, also after a restart.
+"""
+
+import json
+
+from flask import Response
+
+from qbdispatch.arr.reply import json_text
+from qbdispatch.arr.torrents import answered_by_node
+from qbdispatch.arr.values import whole
+from qbdispatch.dispatch.library import Shelf
+from qbdispatch.dispatch.overview import overview
+from qbdispatch.services import services
+from qbdispatch.store import labels, mirror
+from qbdispatch.store.labels import Kind
+
+
+def maindata() -> Response:
+    """What changed since `rid`; everything where that is unknown, 0 or too old."""
+    found = services()
+    shelf, known = found.library.shelf(), whole("rid")
+    with found.store.read() as connection:
+        full = not mirror.floor(connection) <= known <= shelf.revision or known <= 0
+        since = 0 if full else known
+        labelled = [labels.changed_since(connection, kind, since) for kind in (Kind.CATEGORY, Kind.TAG)]
+    parts = [f'"rid": {max(1, shelf.revision)}', *(['"full_update": true'] if full else [])]
+    parts += _torrent_parts(shelf, since, full)
+    parts += _label_parts(*labelled, full=full)
+    parts.append(f'"server_state": {json.dumps(overview(found.settings, found.store).server_state)}')
+    return json_text("{" + ", ".join(parts) + "}")
+
+
+def torrent_peers() -> Response:
+    """The peers of one torrent, as its node has them: a `rid` of the node's own, hence always in full."""
+    return answered_by_node("sync/torrentPeers", {"rid": "0"})
+
+
+def _torrent_parts(shelf: Shelf, since: int, full: bool) -> list[str]:
+    changed = [entry for entry in shelf.by_hash.values() if entry.revision > since]
+    gone = [] if full else [hash_ for hash_, revision in shelf.gone.items() if revision > since]
+    parts = []
+    if changed:
+        rows = ", ".join(f'"{entry.hash}": {entry.text_without_hash}' for entry in changed)
+        parts.append(f'"torrents": {{{rows}}}')
+    if gone:
+        parts.append(f'"torrents_removed": {json.dumps(gone)}')
+    return parts
+
+
+def _label_parts(
+    categories: tuple[dict[str, str], list[str]], tags: tuple[dict[str, str], list[str]], *, full: bool
+) -> list[str]:
+    named = {name: {"name": name, "savePath": path} for name, path in categories[0].items()}
+    sections = {"categories": named, "tags": list(tags[0])}
+    if not full:
+        sections |= {"categories_removed": categories[1], "tags_removed": tags[1]}
+    return [f"{json.dumps(name)}: {json.dumps(section)}" for name, section in sections.items() if section]
