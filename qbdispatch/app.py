@@ -2,8 +2,8 @@
 
 import logging
 
-from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, request
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from qbdispatch.admin.blueprint import admin
 from qbdispatch.arr.blueprint import arr
@@ -28,11 +28,20 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (arr, submit, admin):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _plain)
+    app.before_request(_refuse_broken_query)
     if settings.auth.username is None and not settings.auth.api_keys:
         log.warning("auth is not configured: /api/v2 accepts any login; set auth.username and auth.password")
     if settings.dispatcher.admin_api_key is None:
         log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
     return app
+
+
+def _refuse_broken_query() -> None:
+    """Raises `BadRequest` for raw bytes that are no UTF-8: werkzeug would fail on them in `request.args`."""
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("the query string is not UTF-8") from error
 
 
 def _plain(error: HTTPException) -> Response:

@@ -73,6 +73,7 @@ for _path, _view in WRITES.items():
     arr.add_url_rule(f"/{_path}", _path.replace("/", "_"), _view, methods=["POST"])
 
 
+@arr.route("", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])  # else it redirects to "/"
 @arr.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
 @arr.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
 def unknown(path: str) -> Response:

@@ -8,7 +8,7 @@ from werkzeug.exceptions import BadRequest
 
 from qbdispatch.arr.reply import json_text, text
 from qbdispatch.arr.values import required
-from qbdispatch.dispatch.overview import overview
+from qbdispatch.dispatch import overview
 from qbdispatch.services import services
 from qbdispatch.store import mirror
 
@@ -42,7 +42,7 @@ BUILD_INFO = {
 
 def preferences() -> Response:
     """The fleet's preferences, without secrets."""
-    return json_text(json.dumps(overview(services().settings, services().store).preferences))
+    return json_text(json.dumps(overview.preferences(services().settings, services().store)))
 
 
 def set_preferences() -> Response:
@@ -60,15 +60,13 @@ def set_preferences() -> Response:
     if allowed:
         services().actions.everywhere("app/setPreferences", {"json": json.dumps(allowed)})
         with services().store.write() as connection:
-            for node, known in mirror.figures(connection).items():
-                merged = known.preferences | allowed
-                mirror.keep_figures(connection, node, state=known.state, preferences=merged)
+            mirror.change_preferences(connection, allowed)
     return text("")
 
 
 def default_save_path() -> Response:
     """Where the first node puts torrents, as clients know it."""
-    return text(str(overview(services().settings, services().store).preferences.get("save_path", "")))
+    return text(str(overview.preferences(services().settings, services().store).get("save_path", "")))
 
 
 def build_info() -> Response:
@@ -78,22 +76,22 @@ def build_info() -> Response:
 
 def transfer_info() -> Response:
     """Speeds and amounts of all nodes together."""
-    return json_text(json.dumps(overview(services().settings, services().store).transfer_info))
+    return json_text(json.dumps(overview.transfer_info(services().settings, services().store)))
 
 
 def speed_limits_mode() -> Response:
     """1 if all nodes are at their alternative limits."""
-    return text("1" if overview(services().settings, services().store).server_state["use_alt_speed_limits"] else "0")
+    return text("1" if overview.server_state(services().settings, services().store)["use_alt_speed_limits"] else "0")
 
 
 def download_limit() -> Response:
     """The nodes' limits together, bytes per second; 0 for none."""
-    return text(str(overview(services().settings, services().store).transfer_info["dl_rate_limit"]))
+    return text(str(overview.transfer_info(services().settings, services().store)["dl_rate_limit"]))
 
 
 def upload_limit() -> Response:
     """The nodes' limits together, bytes per second; 0 for none."""
-    return text(str(overview(services().settings, services().store).transfer_info["up_rate_limit"]))
+    return text(str(overview.transfer_info(services().settings, services().store)["up_rate_limit"]))
 
 
 def refused() -> Response:

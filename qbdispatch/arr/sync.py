@@ -11,7 +11,7 @@ from qbdispatch.arr.reply import json_text
 from qbdispatch.arr.torrents import answered_by_node
 from qbdispatch.arr.values import whole
 from qbdispatch.dispatch.library import Shelf
-from qbdispatch.dispatch.overview import overview
+from qbdispatch.dispatch.overview import server_state
 from qbdispatch.services import services
 from qbdispatch.store import labels, mirror
 from qbdispatch.store.labels import Kind
@@ -28,7 +28,7 @@ def maindata() -> Response:
     parts = [f'"rid": {max(1, shelf.revision)}', *(['"full_update": true'] if full else [])]
     parts += _torrent_parts(shelf, since, full)
     parts += _label_parts(*labelled, full=full)
-    parts.append(f'"server_state": {json.dumps(overview(found.settings, found.store).server_state)}')
+    parts.append(f'"server_state": {json.dumps(server_state(found.settings, found.store))}')
     return json_text("{" + ", ".join(parts) + "}")
 
 
@@ -38,6 +38,8 @@ def torrent_peers() -> Response:
 
 
 def _torrent_parts(shelf: Shelf, since: int, full: bool) -> list[str]:
+    if since == shelf.revision:
+        return []
     changed = [entry for entry in shelf.by_hash.values() if entry.revision > since]
     gone = [] if full else [hash_ for hash_, revision in shelf.gone.items() if revision > since]
     parts = []

@@ -5,6 +5,7 @@ shelf can read it without a lock while others move on.
 """
 
 import json
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Entry:
     node_id: str
     hash: str
     revision: int
+    category: str
     row: dict[str, Any]
     text: str
     away: bool
@@ -103,7 +105,8 @@ class Library:
 
     def _entry(self, row: MirrorRow, away: bool) -> Entry:
         shown = outward_row(row.row, row.hash, self._fleet.members[row.node].node, away=away)
-        return Entry(row.node, row.node_id, row.hash, row.revision, shown, json.dumps(shown), away)
+        category = sys.intern(str(shown["category"]))
+        return Entry(row.node, row.node_id, row.hash, row.revision, category, shown, json.dumps(shown), away)
 
 
 def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: set[str], went: Mapping[str, int]) -> Shelf:

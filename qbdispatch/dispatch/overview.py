@@ -1,10 +1,9 @@
-"""Gathers the fleet's figures from the store for `dispatch.summary`."""
+"""The fleet as one server, from what the store has of its nodes: gathers for `dispatch.summary`."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from qbdispatch.config.settings import Settings
+from qbdispatch.config.settings import NodeSettings, Settings
 from qbdispatch.dispatch import summary
 from qbdispatch.nodes.endpoints import parse_version
 from qbdispatch.nodes.paths import to_client
@@ -12,46 +11,42 @@ from qbdispatch.scoring.room import effective_free
 from qbdispatch.store import facts, mirror, snapshots
 from qbdispatch.store.engine import Store
 
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """The fleet as one server."""
-
-    server_state: dict[str, Any]
-    transfer_info: dict[str, Any]
-    preferences: dict[str, Any]
+_PATHS = ("save_path", "temp_path")
 
 
-def overview(settings: Settings, store: Store) -> Overview:
-    """The fleet's figures now; a node that is away counts as last seen, but without speed."""
+def server_state(settings: Settings, store: Store) -> dict[str, Any]:
+    """`server_state` of `sync/maindata`; a node that is away counts as last seen, but without speed."""
     with store.read() as connection:
-        figures = mirror.figures(connection)
-        latest = snapshots.latest(connection)
+        states = mirror.server_states(connection)
         fleet = facts.gather(
             connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=time.time()
         )
     rooms = effective_free(fleet, settings.sync.stale_after_s)
     usable = [room - node.min_free_bytes for node in fleet if (room := rooms[node.name]) is not None]
-    states, preferences = [], []
-    alike = sorted(zip(fleet, settings.nodes, strict=True), key=lambda pair: _unlike_5_1(latest.get(pair[0].name)))
-    for node, known in alike:
-        if (figure := figures.get(node.name)) is None:
-            continue
-        states.append(figure.state | ({"dl_info_speed": 0, "up_info_speed": 0} if node.fault else {}))
-        if figure.preferences:
-            paths = {
-                name: to_client(str(figure.preferences.get(name) or ""), known.path_map)
-                for name in ("save_path", "temp_path")
-            }
-            preferences.append(figure.preferences | paths)
-    return Overview(
-        server_state=summary.server_state(states, max(0, max(usable, default=0))),
-        transfer_info=summary.transfer_info(states),
-        preferences=summary.preferences(preferences),
-    )
+    silent = {"dl_info_speed": 0, "up_info_speed": 0}
+    shown = [states[node.name] | (silent if node.fault else {}) for node in fleet if node.name in states]
+    return summary.server_state(shown, max(0, max(usable, default=0)))
 
 
-def _unlike_5_1(snapshot: snapshots.Snapshot | None) -> tuple[int, int]:
-    """How far a node's version is from the one we pose as: the nearest one's preferences have the right names."""
-    major, minor = parse_version(snapshot.version if snapshot else "v0.0")
+def transfer_info(settings: Settings, store: Store) -> dict[str, Any]:
+    """`transfer/info`."""
+    return summary.transfer_info(server_state(settings, store))
+
+
+def preferences(settings: Settings, store: Store) -> dict[str, Any]:
+    """`app/preferences`, in the names of the node whose version is nearest to the one we pose as."""
+    with store.read() as connection:
+        known = mirror.preferences(connection)
+        versions = {name: snapshot.version for name, snapshot in snapshots.latest(connection).items()}
+    nodes = [node for node in settings.nodes if known.get(node.name)]
+    nodes.sort(key=lambda node: _unlike_5_1(versions.get(node.name, "")))
+    return summary.preferences([_outward(known[node.name], node) for node in nodes])
+
+
+def _outward(known: dict[str, Any], node: NodeSettings) -> dict[str, Any]:
+    return known | {name: to_client(str(known.get(name) or ""), node.path_map) for name in _PATHS}
+
+
+def _unlike_5_1(version: str) -> tuple[int, int]:
+    major, minor = parse_version(version)
     return (abs(major - 5), abs(minor - 1))

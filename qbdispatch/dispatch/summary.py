@@ -54,9 +54,8 @@ def server_state(states: Sequence[Document], free_bytes: int) -> dict[str, Any]:
     )
 
 
-def transfer_info(states: Sequence[Document]) -> dict[str, Any]:
-    """`transfer/info` for the whole fleet."""
-    state = server_state(states, 0)
+def transfer_info(state: Document) -> dict[str, Any]:
+    """`transfer/info` for the whole fleet, from its `server_state`."""
     return {name: state[name] for name in _TRANSFER}
 
 

@@ -128,28 +128,33 @@ def purge(connection: Connection) -> None:
     _set_counter(connection, _NEXT_FLOOR, revision(connection))
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFigures:
-    """What a node says of itself besides its torrents: `server_state` and preferences (secrets removed)."""
-
-    node: str
-    state: dict[str, Any]
-    preferences: dict[str, Any]
-
-
 def keep_figures(
     connection: Connection, node: str, *, state: Mapping[str, Any], preferences: Mapping[str, Any]
 ) -> None:
-    """Replace what is known of a node."""
+    """Replace what a node says of itself besides its torrents: its `server_state`, and its preferences without
+    secrets."""
     values = {"state": dict(state), "preferences": dict(preferences)}
     changed = connection.execute(update(mirror_nodes).where(mirror_nodes.c.node == node).values(values))
     if not changed.rowcount:
         connection.execute(insert(mirror_nodes).values(node=node, **values))
 
 
-def figures(connection: Connection) -> dict[str, NodeFigures]:
-    """What is known of every node."""
-    return {row["node"]: NodeFigures(**row) for row in connection.execute(select(mirror_nodes)).mappings()}
+def server_states(connection: Connection) -> dict[str, dict[str, Any]]:
+    """The last `server_state` of every node."""
+    return {row.node: row.state for row in connection.execute(select(mirror_nodes.c.node, mirror_nodes.c.state))}
+
+
+def preferences(connection: Connection) -> dict[str, dict[str, Any]]:
+    """The last preferences of every node."""
+    query = select(mirror_nodes.c.node, mirror_nodes.c.preferences)
+    return {row.node: row.preferences for row in connection.execute(query)}
+
+
+def change_preferences(connection: Connection, changes: Mapping[str, Any]) -> None:
+    """Some were set on all nodes; their next answers say the same."""
+    for node, known in preferences(connection).items():
+        mine = mirror_nodes.c.node == node
+        connection.execute(update(mirror_nodes).where(mine).values(preferences=known | dict(changes)))
 
 
 def _touched_after(connection: Connection, node: str, node_ids: Sequence[str], seen_at: float) -> set[str]:
