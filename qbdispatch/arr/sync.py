@@ -21,13 +21,9 @@ def maindata() -> Response:
     """What changed since `rid`; everything where that is unknown, 0 or too old."""
     found = services()
     shelf, known = found.library.shelf(), whole("rid")
-    with found.store.read() as connection:
-        full = not mirror.floor(connection) <= known <= shelf.revision or known <= 0
-        since = 0 if full else known
-        labelled = [labels.changed_since(connection, kind, since) for kind in (Kind.CATEGORY, Kind.TAG)]
-    parts = [f'"rid": {max(1, shelf.revision)}', *(['"full_update": true'] if full else [])]
-    parts += _torrent_parts(shelf, since, full)
-    parts += _label_parts(*labelled, full=full)
+    parts = [f'"rid": {max(1, shelf.revision)}']
+    if known != shelf.revision or known <= 0:
+        parts += _changes(shelf, known)
     parts.append(f'"server_state": {json.dumps(server_state(found.settings, found.store))}')
     return json_text("{" + ", ".join(parts) + "}")
 
@@ -37,9 +33,16 @@ def torrent_peers() -> Response:
     return answered_by_node("sync/torrentPeers", {"rid": "0"})
 
 
+def _changes(shelf: Shelf, known: int) -> list[str]:
+    with services().store.read() as connection:
+        full = known <= 0 or not mirror.floor(connection) <= known <= shelf.revision
+        since = 0 if full else known
+        labelled = [labels.changed_since(connection, kind, since) for kind in (Kind.CATEGORY, Kind.TAG)]
+    parts = ['"full_update": true'] if full else []
+    return parts + _torrent_parts(shelf, since, full) + _label_parts(*labelled, full=full)
+
+
 def _torrent_parts(shelf: Shelf, since: int, full: bool) -> list[str]:
-    if since == shelf.revision:
-        return []
     changed = [entry for entry in shelf.by_hash.values() if entry.revision > since]
     gone = [] if full else [hash_ for hash_, revision in shelf.gone.items() if revision > since]
     parts = []
