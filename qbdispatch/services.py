@@ -50,8 +50,10 @@ def build_services(settings: Settings) -> Services:
 
 
 def start_leader(app: Flask) -> Leader:
-    """Let this process take part in polling the nodes; call it once per process, after any fork."""
+    """Let this process take part in polling the nodes; call it once per process, after any fork. The mirror is read
+    first, so that no client has to wait for that."""
     services: Services = app.extensions[EXTENSION]
+    services.library.shelf()
     leader = Leader(services.store, services.fleet, services.settings.sync)
     leader.start()
     atexit.register(leader.stop)

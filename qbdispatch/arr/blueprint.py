@@ -7,7 +7,7 @@ takes is as in qBittorrent (webapplication.h): what changes something takes POST
 from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException
 
-from qbdispatch.arr import add, application, auth, changes, labels, server, sync, torrents
+from qbdispatch.arr import add, application, auth, changes, labels, server, sync, torrents, transfer
 from qbdispatch.arr.changes import View
 from qbdispatch.arr.reply import text
 from qbdispatch.dispatch.actions import ActionFailed
@@ -20,8 +20,9 @@ READS: dict[str, View] = {
     "app/preferences": server.preferences,
     "app/defaultSavePath": server.default_save_path,
     "app/cookies": server.empty_list,
+    "app/getDirectoryContent": server.refused,
     "app/networkInterfaceList": server.empty_list,
-    "app/networkInterfaceAddressList": server.empty_list,
+    "app/networkInterfaceAddressList": server.interface_addresses,
     "log/main": server.empty_list,
     "log/peers": server.empty_list,
     "rss/items": server.empty_object,
@@ -30,6 +31,8 @@ READS: dict[str, View] = {
     "search/status": server.empty_list,
     "sync/maindata": sync.maindata,
     "sync/torrentPeers": sync.torrent_peers,
+    "torrentcreator/status": server.empty_list,
+    "torrents/SSLParameters": torrents.ssl_parameters,
     "torrents/categories": labels.categories,
     "torrents/count": torrents.count,
     "torrents/downloadLimit": changes.download_limit,
@@ -43,11 +46,21 @@ READS: dict[str, View] = {
     "torrents/trackers": torrents.trackers,
     "torrents/uploadLimit": changes.upload_limit,
     "torrents/webseeds": torrents.webseeds,
-    "transfer/downloadLimit": server.download_limit,
-    "transfer/info": server.transfer_info,
-    "transfer/speedLimitsMode": server.speed_limits_mode,
-    "transfer/uploadLimit": server.upload_limit,
+    "transfer/downloadLimit": transfer.download_limit,
+    "transfer/info": transfer.info,
+    "transfer/speedLimitsMode": transfer.speed_limits_mode,
+    "transfer/uploadLimit": transfer.upload_limit,
 }
+
+# fmt: off
+UNUSED = (
+    "rss/addFeed", "rss/addFolder", "rss/markAsRead", "rss/moveItem", "rss/refreshItem", "rss/removeItem",
+    "rss/removeRule", "rss/renameRule", "rss/setFeedURL", "rss/setRule", "search/delete", "search/enablePlugin",
+    "search/installPlugin", "search/start", "search/stop", "search/uninstallPlugin", "search/updatePlugins",
+    "torrentcreator/addTask", "torrentcreator/deleteTask",
+)
+# fmt: on
+"""What belongs to one node's own feeds, plugins and files, and so is refused."""
 
 WRITES: dict[str, View] = {
     "app/setPreferences": server.set_preferences,
@@ -63,6 +76,12 @@ WRITES: dict[str, View] = {
     "torrents/createTags": labels.create_tags,
     "torrents/deleteTags": labels.delete_tags,
     **{f"torrents/{name}": view for name, view in changes.views().items()},
+    "transfer/banPeers": transfer.ban_peers,
+    "transfer/setDownloadLimit": transfer.set_download_limit,
+    "transfer/setSpeedLimitsMode": transfer.set_speed_limits_mode,
+    "transfer/setUploadLimit": transfer.set_upload_limit,
+    "transfer/toggleSpeedLimitsMode": transfer.toggle_speed_limits_mode,
+    **dict.fromkeys(UNUSED, server.refused),
 }
 
 arr = Blueprint("arr", __name__, url_prefix="/api/v2")

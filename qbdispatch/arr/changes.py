@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from qbdispatch.arr.labels import define_labels
 from qbdispatch.arr.reply import json_text, text
 from qbdispatch.arr.values import flag, required, values
+from qbdispatch.dispatch import overview
 from qbdispatch.dispatch.actions import CONFLICT
 from qbdispatch.nodes.endpoints import modern_name
 from qbdispatch.services import services
@@ -27,9 +28,12 @@ BY_HASHES: dict[str, tuple[str, ...]] = {
     "toggleSequentialDownload": (), "toggleFirstLastPiecePrio": (),
     "setShareLimits": ("ratioLimit", "seedingTimeLimit"), "setUploadLimit": ("limit",), "setDownloadLimit": ("limit",),
     "setForceStart": ("value",), "setSuperSeeding": ("value",), "setAutoManagement": ("enable",),
-    "setLocation": ("location",), "addTags": ("tags",), "setTags": ("tags",), "removeTags": (), "addPeers": ("peers",),
+    "setLocation": ("location",), "addTags": ("tags",), "setTags": ("tags",), "removeTags": (),
 }
 """Endpoints that take `hashes`, with their other required fields."""
+
+QUEUE_MOVES = frozenset({"topPrio", "bottomPrio", "increasePrio", "decreasePrio"})
+"""Those that are refused where there is no queue."""
 
 BY_ID: dict[str, tuple[str, ...]] = {"setSavePath": ("path",), "setDownloadPath": ("path",)}
 """Endpoints that take the hashes as `id`."""
@@ -38,7 +42,7 @@ BY_HASH: dict[str, tuple[str, ...]] = {
     "rename": ("name",), "renameFile": ("oldPath", "newPath"), "renameFolder": ("oldPath", "newPath"),
     "filePrio": ("id", "priority"), "addTrackers": ("urls",), "editTracker": ("origUrl", "newUrl"),
     "removeTrackers": ("urls",), "addWebSeeds": ("urls",), "editWebSeed": ("origUrl", "newUrl"),
-    "removeWebSeeds": ("urls",),
+    "removeWebSeeds": ("urls",), "setSSLParameters": ("ssl_certificate", "ssl_private_key", "ssl_dh_params"),
 }
 """Endpoints that take one `hash` and answer 404 for one that is not there."""
 # fmt: on
@@ -51,6 +55,7 @@ def views() -> dict[str, View]:
     found |= {name: _by_hashes(name, "id", more) for name, more in BY_ID.items()}
     found |= {name: _by_hash(name, more) for name, more in BY_HASH.items()}
     return found | {
+        "addPeers": add_peers,
         "delete": delete,
         "setCategory": set_category,
         "uploadLimit": upload_limit,
@@ -72,8 +77,14 @@ def set_category() -> Response:
         known = labels.defined(connection, Kind.CATEGORY)
     if category and category not in known:
         return text("Incorrect category name", CONFLICT)
-    services().actions.set_category(hashes, category)
+    services().actions.set_category(hashes, category, known.get(category, ""))
     return text("")
+
+
+def add_peers() -> Response:
+    """Name peers for torrents; answers for each torrent how many were taken."""
+    hashes, peers = required("hashes", "peers")
+    return json_text(json.dumps(services().actions.add_peers(hashes, peers)))
 
 
 def upload_limit() -> Response:
@@ -90,8 +101,7 @@ def _limits(field: str) -> Response:
     (hashes,) = required("hashes")
     shelf = services().library.shelf()
     found = {hash_: shelf.find(hash_) for hash_ in hashes.split("|")}
-    from_list = {hash_: entry.row[field] for hash_, entry in found.items() if entry}
-    return json_text(json.dumps(from_list))
+    return json_text(json.dumps({hash_: entry.row[field] if entry else -1 for hash_, entry in found.items()}))
 
 
 def _by_hashes(name: str, key: str, more: tuple[str, ...]) -> View:
@@ -100,10 +110,16 @@ def _by_hashes(name: str, key: str, more: tuple[str, ...]) -> View:
         fields = {field: value for field, value in values().items() if field != key}
         if name in ("addTags", "setTags"):
             define_labels("", fields["tags"])
-        services().actions.on_torrents(modern_name(f"torrents/{name}"), hashes, fields, key=key)
+        acted_on = services().actions.on_torrents(modern_name(f"torrents/{name}"), hashes, fields, key=key)
+        if name in QUEUE_MOVES and not acted_on and not _has_queue():
+            return text("Torrent queueing must be enabled", CONFLICT)
         return text("")
 
     return view
+
+
+def _has_queue() -> bool:
+    return bool(overview.server_state(services().settings, services().store)["queueing"])
 
 
 def _by_hash(name: str, more: tuple[str, ...]) -> View:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 from qbdispatch.arr.reply import json_text, text
 from qbdispatch.arr.values import required, values
 from qbdispatch.dispatch.actions import CONFLICT, ActionFailed
+from qbdispatch.dispatch.library import Entry
 from qbdispatch.services import services
 from qbdispatch.store import labels, mirror
 from qbdispatch.store.labels import Kind
@@ -36,17 +37,23 @@ def create_category() -> Response:
         return text("Incorrect category name", CONFLICT)
     if name in _defined(Kind.CATEGORY):
         return text("Unable to create category", CONFLICT)
-    return _set_category("torrents/createCategory", name)
+    save_path = _set_category(name)
+    _tell_all("torrents/createCategory", {"category": name, "savePath": save_path, **_for_unfinished()})
+    return text("")
 
 
 def edit_category() -> Response:
-    """Another save path for a category; 409 where there is none of that name."""
+    """Another save path for a category; 409 where there is none of that name. No poll makes up for a node that does
+    not answer, since nodes may have save paths of their own for a category: the client has to ask again."""
     name, _ = required("category", "savePath")
     if not name:
         raise BadRequest("Category name cannot be empty")
     if name not in _defined(Kind.CATEGORY):
         return text("Unable to edit category", CONFLICT)
-    return _set_category("torrents/editCategory", name)
+    save_path = _set_category(name)
+    fields = {"category": name, "savePath": save_path, **_for_unfinished()}
+    services().actions.everywhere("torrents/editCategory", fields)
+    return text("")
 
 
 def remove_categories() -> Response:
@@ -54,8 +61,7 @@ def remove_categories() -> Response:
     (names,) = required("categories")
     removed = [name for name in names.split("\n") if name]
     _drop(Kind.CATEGORY, removed, "torrents/removeCategories", {"categories": names})
-    shelf = services().library.shelf()
-    services().actions.refresh([entry for entry in shelf.by_key.values() if entry.row["category"] in removed])
+    _read_back([entry for entry in services().library.shelf().by_key.values() if entry.category in removed])
     return text("")
 
 
@@ -77,9 +83,8 @@ def delete_tags() -> Response:
     (given,) = required("tags")
     removed = _names(given)
     _drop(Kind.TAG, removed, "torrents/deleteTags", {"tags": given})
-    shelf = services().library.shelf()
-    tagged = [one for one in shelf.by_key.values() if set(_names(one.row["tags"])) & set(removed)]
-    services().actions.refresh(tagged)
+    entries = services().library.shelf().by_key.values()
+    _read_back([entry for entry in entries if set(_names(entry.row["tags"])) & set(removed)])
     return text("")
 
 
@@ -91,11 +96,15 @@ def define_labels(category: str, tags: str) -> None:
         _define(Kind.TAG, dict.fromkeys(new, ""))
 
 
-def _set_category(endpoint: str, name: str) -> Response:
+def _set_category(name: str) -> str:
     save_path = values().get("savePath", "")
     _define(Kind.CATEGORY, {name: save_path})
-    _tell_all(endpoint, {"category": name, "savePath": save_path})
-    return text("")
+    return save_path
+
+
+def _for_unfinished() -> dict[str, str]:
+    """A category's folder for unfinished torrents: passed on to the nodes, not kept."""
+    return {name: values()[name] for name in ("downloadPathEnabled", "downloadPath") if name in values()}
 
 
 def _defined(kind: Kind) -> dict[str, str]:
@@ -119,6 +128,13 @@ def _tell_all(endpoint: str, fields: dict[str, str]) -> None:
         services().actions.everywhere(endpoint, fields)
     except ActionFailed as error:
         log.info("%s: left to the next poll for: %s", endpoint, error)
+
+
+def _read_back(entries: list[Entry]) -> None:
+    try:
+        services().actions.refresh(entries)
+    except ActionFailed as error:
+        log.info("rows left to the next poll for: %s", error)
 
 
 def _names(given: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""`app/*`, `transfer/*` and the parts of the API that an unused qBittorrent would answer with nothing."""
+"""`app/*` and the parts of the API that an unused qBittorrent would answer with nothing."""
 
 import json
 import logging
+from typing import Any
 
 from flask import Response
 from werkzeug.exceptions import BadRequest
@@ -10,7 +11,6 @@ from qbdispatch.arr.reply import json_text, text
 from qbdispatch.arr.values import required
 from qbdispatch.dispatch import overview
 from qbdispatch.services import services
-from qbdispatch.store import mirror
 
 log = logging.getLogger(__name__)
 SETTABLE = frozenset(
@@ -47,21 +47,26 @@ def preferences() -> Response:
 
 def set_preferences() -> Response:
     """Set what may be set on every node; the rest is left alone and logged."""
+    wanted = _wanted()
+    allowed = {name: value for name, value in wanted.items() if name in SETTABLE}
+    if wanted.keys() - allowed.keys():
+        log.info("setPreferences: left alone: %s", ", ".join(sorted(wanted.keys() - allowed.keys())))
+    if allowed:
+        found, fields = services(), {"json": json.dumps(allowed)}
+        found.actions.configure("app/setPreferences", dict.fromkeys(found.fleet.members, fields))
+        found.actions.refresh(list(found.library.shelf().by_key.values()))  # limits of rows may follow from these
+    return text("")
+
+
+def _wanted() -> dict[str, Any]:
     (given,) = required("json")
     try:
         wanted = json.loads(given)
     except (ValueError, RecursionError) as error:
         raise BadRequest("json is not valid JSON") from error
-    if not isinstance(wanted, dict):
+    if not isinstance(wanted, dict | None):
         raise BadRequest("json is not an object")
-    allowed = {name: value for name, value in wanted.items() if name in SETTABLE}
-    if wanted.keys() - allowed.keys():
-        log.info("setPreferences: left alone: %s", ", ".join(sorted(wanted.keys() - allowed.keys())))
-    if allowed:
-        services().actions.everywhere("app/setPreferences", {"json": json.dumps(allowed)})
-        with services().store.write() as connection:
-            mirror.change_preferences(connection, allowed)
-    return text("")
+    return wanted or {}
 
 
 def default_save_path() -> Response:
@@ -74,29 +79,15 @@ def build_info() -> Response:
     return json_text(json.dumps(BUILD_INFO))
 
 
-def transfer_info() -> Response:
-    """Speeds and amounts of all nodes together."""
-    return json_text(json.dumps(overview.transfer_info(services().settings, services().store)))
-
-
-def speed_limits_mode() -> Response:
-    """1 if all nodes are at their alternative limits."""
-    return text("1" if overview.server_state(services().settings, services().store)["use_alt_speed_limits"] else "0")
-
-
-def download_limit() -> Response:
-    """The nodes' limits together, bytes per second; 0 for none."""
-    return text(str(overview.transfer_info(services().settings, services().store)["dl_rate_limit"]))
-
-
-def upload_limit() -> Response:
-    """The nodes' limits together, bytes per second; 0 for none."""
-    return text(str(overview.transfer_info(services().settings, services().store)["up_rate_limit"]))
-
-
 def refused() -> Response:
     """What would hit all nodes at once, or one unknown to the caller, is not done from here."""
     return text("Not available here: do this on the node itself", 403)
+
+
+def interface_addresses() -> Response:
+    """Interfaces are each node's own."""
+    required("iface")
+    return empty_list()
 
 
 def empty_list() -> Response:

@@ -1,15 +1,17 @@
 """`sync/*`: increments over the whole fleet.
 
-The `rid` is the mirror's revision, so every worker can answer any client's next call, also after a restart.
+The `rid` is the mirror's revision plus one, as a client's 0 asks for everything. So every worker can answer any
+client's next call, also after a restart.
 """
 
 import json
 
 from flask import Response
+from werkzeug.exceptions import NotFound
 
 from qbdispatch.arr.reply import json_text
 from qbdispatch.arr.torrents import answered_by_node
-from qbdispatch.arr.values import whole
+from qbdispatch.arr.values import values, whole
 from qbdispatch.dispatch.library import Shelf
 from qbdispatch.dispatch.overview import server_state
 from qbdispatch.services import services
@@ -20,9 +22,9 @@ from qbdispatch.store.labels import Kind
 def maindata() -> Response:
     """What changed since `rid`; everything where that is unknown, 0 or too old."""
     found = services()
-    shelf, known = found.library.shelf(), whole("rid")
-    parts = [f'"rid": {max(1, shelf.revision)}']
-    if known != shelf.revision or known <= 0:
+    shelf, known = found.library.shelf(), whole("rid") - 1
+    parts = [f'"rid": {shelf.revision + 1}']
+    if known != shelf.revision:
         parts += _changes(shelf, known)
     parts.append(f'"server_state": {json.dumps(server_state(found.settings, found.store))}')
     return json_text("{" + ", ".join(parts) + "}")
@@ -30,12 +32,14 @@ def maindata() -> Response:
 
 def torrent_peers() -> Response:
     """The peers of one torrent, as its node has them: a `rid` of the node's own, hence always in full."""
+    if "hash" not in values():
+        raise NotFound("Not Found")
     return answered_by_node("sync/torrentPeers", {"rid": "0"})
 
 
 def _changes(shelf: Shelf, known: int) -> list[str]:
     with services().store.read() as connection:
-        full = known <= 0 or not mirror.floor(connection) <= known <= shelf.revision
+        full = known < 0 or not mirror.floor(connection) <= known <= shelf.revision
         since = 0 if full else known
         labelled = [labels.changed_since(connection, kind, since) for kind in (Kind.CATEGORY, Kind.TAG)]
     parts = ['"full_update": true'] if full else []
@@ -47,7 +51,7 @@ def _torrent_parts(shelf: Shelf, since: int, full: bool) -> list[str]:
     gone = [] if full else [hash_ for hash_, revision in shelf.gone.items() if revision > since]
     parts = []
     if changed:
-        rows = ", ".join(f'"{entry.hash}": {entry.text_without_hash}' for entry in changed)
+        rows = ", ".join(f"{json.dumps(entry.hash)}: {entry.text_without_hash}" for entry in changed)
         parts.append(f'"torrents": {{{rows}}}')
     if gone:
         parts.append(f'"torrents_removed": {json.dumps(gone)}')

@@ -13,12 +13,15 @@ from qbdispatch.dispatch.listing import InvalidSort, Query, select
 from qbdispatch.nodes.errors import NodeError, NodeRefused
 from qbdispatch.services import services
 
+_NO_TRACKER = "** ["
+"""How rows for DHT, PEX and LSD begin among the trackers; the list of torrents leaves them out."""
+
 
 def info() -> Response:
     """The merged list; a node that is away is listed as last seen."""
     shelf, given = services().library.shelf(), values()
-    if "hashes" in given:
-        found = {entry.hash: entry for hash_ in given["hashes"].split("|") if (entry := shelf.find(hash_))}
+    if hashes := given.get("hashes", "").strip("|"):
+        found = {entry.hash: entry for hash_ in hashes.split("|") if (entry := shelf.find(hash_))}
         entries = list(found.values())
     else:
         entries = list(shelf.by_hash.values())
@@ -93,6 +96,11 @@ def answered_by_node(endpoint: str, fields: dict[str, str]) -> Response:
         return _failed(error)
 
 
+def ssl_parameters() -> Response:
+    """Its certificate and keys."""
+    return answered_by_node("torrents/SSLParameters", {})
+
+
 def _named() -> Entry:
     (hash_,) = required("hash")
     entry = services().library.shelf().find(hash_)
@@ -116,9 +124,10 @@ def _with(entry: Entry, extras: list[str]) -> str:
     row: dict[str, Any] = dict(entry.row)
     for kind in extras:
         try:
-            row[kind] = services().actions.detail(entry, kind, {})
+            found = services().actions.detail(entry, kind, {})
         except NodeError:
-            row[kind] = []
+            found = []
+        row[kind] = [one for one in found if not str(one.get("url", "")).startswith(_NO_TRACKER)]
     return json.dumps(row)
 
 

@@ -44,16 +44,31 @@ class Actions:
         self._fleet = fleet
         self._library = library
 
-    def on_torrents(self, endpoint: str, hashes: str, fields: Mapping[str, str], *, key: str = "hashes") -> None:
+    def on_torrents(self, endpoint: str, hashes: str, fields: Mapping[str, str], *, key: str = "hashes") -> int:
         """A call such as `torrents/stop` for hashes separated by `|`, or `all`. Unknown hashes are ignored, as
-        qBittorrent does. `key` is the name of the field that takes the hashes. Raises `ActionFailed`."""
+        qBittorrent does. `key` is the name of the field that takes the hashes. Answers on how many nodes there was
+        something to do. Raises `ActionFailed`."""
 
         def act(access: NodeAccess, entries: list[Entry]) -> None:
             ids = [entry.node_id for entry in entries]
             self.send(access, "POST", endpoint, {**fields, key: "|".join(ids)})
             self._read_back(access, entries)
 
+        located = self._located(hashes)
+        self._on_each(located, act)
+        return len(located)
+
+    def add_peers(self, hashes: str, peers: str) -> dict[str, Any]:
+        """Name peers for torrents; answers how many each torrent took, by hash. Raises `ActionFailed`."""
+        taken: dict[str, Any] = {}
+
+        def act(access: NodeAccess, entries: list[Entry]) -> None:
+            listed = {entry.node_id: entry.hash for entry in entries}
+            answer = self.send(access, "POST", "torrents/addPeers", {"hashes": "|".join(listed), "peers": peers})
+            taken.update({listed.get(node_id, node_id): count for node_id, count in _json(answer).items()})
+
         self._on_each(self._located(hashes), act)
+        return taken
 
     def delete(self, hashes: str, *, delete_files: bool) -> None:
         """Remove torrents from whichever nodes have them. Raises `ActionFailed`, and then is to be asked again."""
@@ -65,7 +80,7 @@ class Actions:
 
         self._on_each(self._located(hashes), act)
 
-    def set_category(self, hashes: str, category: str) -> None:
+    def set_category(self, hashes: str, category: str, save_path: str) -> None:
         """Put torrents into a category that the fleet has; a node that lacks it yet gets it. Raises `ActionFailed`."""
         fields = {"category": category}
 
@@ -76,7 +91,7 @@ class Actions:
             except NodeRefused as error:
                 if error.status != CONFLICT:
                     raise
-                self.send(access, "POST", "torrents/createCategory", fields)
+                self.send(access, "POST", "torrents/createCategory", fields | {"savePath": save_path})
                 self.send(access, "POST", "torrents/setCategory", asked)
             self._read_back(access, entries)
 
@@ -95,6 +110,20 @@ class Actions:
             {name: [] for name in self._fleet.members}, lambda access, _: self._post(access, endpoint, fields)
         )
 
+    def configure(self, endpoint: str, fields: Mapping[str, Mapping[str, str]]) -> None:
+        """A call that changes nodes' settings, with each node's own fields; what they say then is shown at once.
+        Raises `ActionFailed`."""
+
+        def act(access: NodeAccess, _: list[Entry]) -> None:
+            self.send(access, "POST", endpoint, fields[access.node.name])
+            preferences = access.call(access.client.preferences)
+            limits = access.call(access.client.rate_limits)
+            with self._store.write() as connection:
+                mirror.keep_preferences(connection, access.node.name, preferences)
+                mirror.change_state(connection, access.node.name, limits)
+
+        self._on_each({name: [] for name in fields}, act)
+
     def ask(self, entry: Entry, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
         """A question about one torrent, put to its node. Raises `NodeError`."""
         access = self._fleet.members[entry.node]
@@ -103,15 +132,16 @@ class Actions:
     def detail(self, entry: Entry, kind: str, fields: Mapping[str, str]) -> Any:
         """`torrents/<kind>` of one torrent: live, or as last known where its node does not answer. Raises
         `NodeError` where nothing is known."""
+        known = last_known(self._store, entry, kind) if entry.away else None
+        if known is not None:  # clients that ask for each torrent must not wait for a dead node each time
+            return known
         try:
-            document = self.ask(entry, "GET", f"torrents/{kind}", fields).json()
+            document = _json(self.ask(entry, "GET", f"torrents/{kind}", fields))
         except (NodeOutcomeUnknown, NodeUnreachable, NodeAuthFailed):
             known = last_known(self._store, entry, kind)
             if known is None:
                 raise
             return known
-        except ValueError as error:
-            raise NodeOutcomeUnknown("the node's answer is not JSON") from error
         shown = outward_detail(kind, document, entry, self._fleet.members[entry.node].node)
         if kind in KEPT and not fields:
             keep_detail(self._store, entry, kind, shown)
@@ -183,6 +213,13 @@ def _at_once(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]
         return [ask(name) for name in names]
     with ThreadPoolExecutor(len(names), thread_name_prefix="action") as pool:
         return list(pool.map(ask, names))
+
+
+def _json(answer: requests.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise NodeOutcomeUnknown("the node's answer is not JSON") from error
 
 
 def _failure(act: Callable[[], None]) -> NodeError | None:

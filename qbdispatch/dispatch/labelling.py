@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.errors import NodeRefused
 from qbdispatch.nodes.paths import to_client
 from qbdispatch.nodes.view import NodeView
 from qbdispatch.store import labels, mirror
@@ -51,12 +52,19 @@ def compare(connection: Connection, view: NodeView, node: NodeSettings) -> Work:
 
 
 def carry_out(work: Work, post: Post) -> None:
-    """Tell the node. Raises `NodeError`; the next poll tries again."""
+    """Tell the node. Raises `NodeError`; the next poll tries again. A category that it refuses, say because another
+    worker has just made it, does not keep the others from it."""
+    refused: NodeRefused | None = None
     for name, save_path in work.create.items():
-        post("torrents/createCategory", {"category": name, "savePath": save_path})
+        try:
+            post("torrents/createCategory", {"category": name, "savePath": save_path})
+        except NodeRefused as error:
+            refused = error
     if work.remove:
         post("torrents/removeCategories", {"categories": "\n".join(sorted(work.remove))})
     if work.create_tags:
         post("torrents/createTags", {"tags": ",".join(sorted(work.create_tags))})
     if work.remove_tags:
         post("torrents/deleteTags", {"tags": ",".join(sorted(work.remove_tags))})
+    if refused is not None:
+        raise refused

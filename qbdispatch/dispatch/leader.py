@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet
+from qbdispatch.dispatch.folders import clashes, known_save_paths
 from qbdispatch.dispatch.watcher import Watcher
-from qbdispatch.store import leases, mirror
+from qbdispatch.store import details, leases, mirror
 from qbdispatch.store.engine import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Leader:
         self._stop = threading.Event()
         self._purged_at = time.monotonic()
         self._term: threading.Event | None = None  # set to end the watchers of the present term
+        self._unwarned: set[str] = set()  # nodes whose save paths may still have to be warned of
         self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
 
     def start(self) -> None:
@@ -60,6 +62,7 @@ class Leader:
         while not self._stop.is_set():
             if self._acquire():
                 self._begin_term()
+                self._warn_of_clashes()
                 self._purge()
             else:
                 self._end_term()
@@ -81,8 +84,27 @@ class Leader:
         try:
             with self._store.write() as connection:
                 mirror.purge(connection)
+                details.purge(connection)
         except StoreUnavailable as error:
             log.error("the mirror could not be purged: %s", error)
+
+    def _warn_of_clashes(self) -> None:
+        """Once a term, when all nodes' save paths are known, or as soon as two of them are found to clash."""
+        if not self._unwarned:
+            return
+        nodes = self._fleet.settings
+        try:
+            with self._store.read() as connection:
+                save_paths = known_save_paths(connection, nodes)
+        except StoreUnavailable as error:
+            log.error("save paths could not be compared: %s", error)
+            return
+        for name, sentences in clashes(nodes, save_paths).items():
+            if name in self._unwarned:
+                log.warning("node %s %s", name, "; ".join(sentences))
+                self._unwarned.discard(name)
+        if len(save_paths) == len(nodes):
+            self._unwarned.clear()
 
     def _leads(self, connection: Connection) -> bool:
         return not self._stop.is_set() and leases.held_by(connection, LEASE, self.owner)
@@ -92,6 +114,7 @@ class Leader:
             return
         log.info("worker %s leads: it polls %d nodes", self.owner, len(self._fleet.members))
         self._term = threading.Event()
+        self._unwarned = set(self._fleet.members)
         for access in self._fleet.members.values():
             watcher = Watcher(access, self._fleet, self._store, self._sync, self._leads)
             _start(watcher.run, self._term, access.node.name)

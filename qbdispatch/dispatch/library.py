@@ -8,7 +8,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qbdispatch.dispatch.access import Fleet
@@ -37,7 +37,13 @@ class Entry:
     @property
     def text_without_hash(self) -> str:
         """As `sync/maindata` shows it: the hash is the key there. It is the first field of `text`."""
-        return "{" + self.text[len(f'{{"hash": "{self.hash}", ') :]
+        return "{" + self.text[len(f'{{"hash": {json.dumps(self.hash)}, ') :]
+
+    @property
+    def aliases(self) -> set[str]:
+        """The other forms of its hash."""
+        v1, v2 = self.row["infohash_v1"].lower(), self.row["infohash_v2"].lower()
+        return {self.node_id, v1, v2, v2[:40]} - {"", self.hash}
 
     @property
     def rank(self) -> tuple[bool, float, str]:
@@ -80,28 +86,29 @@ class Library:
             if mirror.revision(connection) == self._shelf.revision:
                 return self._shelf
         with self._lock:
-            known = self._shelf
             with self._store.read() as connection:
-                newest = mirror.revision(connection)
+                newest, floor = mirror.revision(connection), mirror.floor(connection)
+                known = self._shelf if self._shelf.revision >= floor else Shelf()  # else removals may be forgotten
                 changed = mirror.changed_since(connection, known.revision)
                 states = health.states(connection)
             away = {name for name, state in states.items() if state.fault in (Reason.UNREACHABLE, Reason.AUTH_FAILED)}
-            self._shelf = self._caught_up(known, newest, changed, away)
+            self._shelf = self._caught_up(known, newest, floor, changed, away)
             return self._shelf
 
-    def _caught_up(self, known: Shelf, newest: int, changed: Iterable[MirrorRow], away: set[str]) -> Shelf:
-        by_key, touched, gone = dict(known.by_key), set(), {}
+    def _caught_up(self, known: Shelf, newest: int, floor: int, changed: Iterable[MirrorRow], away: set[str]) -> Shelf:
+        by_key = dict(known.by_key)
+        touched: dict[str, int] = {}  # the revision of each hash's last change
         for row in changed:
             if row.node not in self._fleet.members:
                 continue
             key = (row.node, row.node_id)
             before = by_key.pop(key, None)
-            touched |= {row.hash} | ({before.hash} if before else set())
-            if row.gone:
-                gone[row.hash] = row.revision
-            else:
+            for hash_ in {row.hash} | ({before.hash} if before else set()):
+                touched[hash_] = max(row.revision, touched.get(hash_, 0))
+            if not row.gone:
                 by_key[key] = self._entry(row, row.node in away)
-        return _shelf(known, newest, by_key, touched, gone)
+        gone = {hash_: revision for hash_, revision in known.gone.items() if revision > floor}
+        return _shelf(replace(known, gone=gone), newest, by_key, touched)
 
     def _entry(self, row: MirrorRow, away: bool) -> Entry:
         shown = outward_row(row.row, row.hash, self._fleet.members[row.node].node, away=away)
@@ -109,8 +116,9 @@ class Library:
         return Entry(row.node, row.node_id, row.hash, row.revision, category, shown, json.dumps(shown), away)
 
 
-def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: set[str], went: Mapping[str, int]) -> Shelf:
-    """The new state, of which only the touched hashes differ from the known one."""
+def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: Mapping[str, int]) -> Shelf:
+    """The new state, of which only the touched hashes differ from the known one. What is listed of a torrent may
+    change because another copy of it did, so its revision is that of the last change to any copy."""
     by_hash, known_as, gone = dict(known.by_hash), dict(known.known_as), dict(known.gone)
     copies: dict[str, list[Entry]] = {hash_: [] for hash_ in touched}
     for entry in by_key.values():
@@ -119,17 +127,10 @@ def _shelf(known: Shelf, newest: int, by_key: dict[Key, Entry], touched: set[str
     for hash_, entries in copies.items():
         if not entries:
             by_hash.pop(hash_, None)
-            gone[hash_] = went.get(hash_, newest)
+            gone[hash_] = touched[hash_]
             continue
         best = max(entries, key=lambda entry: entry.rank)
-        by_hash[hash_] = best
+        by_hash[hash_] = replace(best, revision=touched[hash_])
         gone.pop(hash_, None)
-        for alias in (
-            best.node_id,
-            best.row["infohash_v1"],
-            best.row["infohash_v2"],
-            str(best.row["infohash_v2"])[:40],
-        ):
-            if alias and alias != hash_:
-                known_as[alias] = hash_
+        known_as |= {alias: hash_ for entry in entries for alias in entry.aliases}
     return Shelf(newest, by_key, by_hash, known_as, gone)

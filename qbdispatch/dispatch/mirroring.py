@@ -33,7 +33,10 @@ class NodeMirror:
         if poll.change.full:
             known = mirror.node_rows(connection, poll.node).keys()
             recorded = {found.node_id for found in placements.on_node(connection, poll.node)}
-            self._missing = dict.fromkeys((known | recorded) - listed.keys(), poll.polled_at)
+            missing = (known | recorded) - listed.keys()
+            renamed = {hash_ for one in listed.values() for hash_ in (one.v1, (one.v2 or "")[:40]) if hash_} & missing
+            poll.change.removed.update(renamed)  # nothing is missing: the node lists them under their other hash
+            self._missing = {node_id: self._missing.get(node_id, poll.polled_at) for node_id in missing - renamed}
             suspicious = len(self._missing) >= MANY and len(self._missing) > len(listed)
             self._wait = CONFIRM_MANY_SECONDS if suspicious else CONFIRM_SECONDS
         self._missing = {node_id: since for node_id, since in self._missing.items() if node_id not in listed}

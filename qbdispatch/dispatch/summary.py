@@ -30,6 +30,7 @@ _CONSTANT = {
     "write_cache_overload": "0",
 }
 _STATUS = ("disconnected", "firewalled", "connected")
+_MOST = 2**62  # so that even a lying node's figure is one
 _REMOVING = (1, 3)  # max_ratio_act: remove, remove with files (sharelimits.h)
 
 
@@ -75,13 +76,13 @@ def preferences(nodes: Sequence[Document]) -> dict[str, Any]:
     for name in ("max_ratio", "max_seeding_time", "max_inactive_seeding_time"):
         enabled = [node for node in nodes if node.get(f"{name}_enabled")]
         merged[f"{name}_enabled"] = bool(enabled)
-        merged[name] = min((node[name] for node in enabled), default=-1)
+        merged[name] = min((limit for node in enabled if isinstance(limit := node.get(name), int | float)), default=-1)
     return merged
 
 
 def _number(state: Document, name: str) -> int:
     value = state.get(name)
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and -_MOST <= value <= _MOST else 0
 
 
 def _limit(states: Sequence[Document], name: str) -> int:

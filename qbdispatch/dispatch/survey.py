@@ -11,6 +11,7 @@ import requests
 from qbdispatch.config.settings import ArrSettings, Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.documents import gigabytes, rfc3339, verdict_document
+from qbdispatch.dispatch.folders import clashes, known_save_paths
 from qbdispatch.dispatch.ledger import policy
 from qbdispatch.nodes.errors import NodeError, NodeUnreachable
 from qbdispatch.scoring.decide import decide
@@ -43,6 +44,7 @@ def survey_nodes(settings: Settings, store: Store, fleet: Fleet) -> list[dict[st
     with store.read() as connection:
         gathered = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
         latest = snapshots.latest(connection)
+        warnings = clashes(settings.nodes, known_save_paths(connection, settings.nodes))
     live = [
         replace(node, fault=error.reason, fault_detail=str(error)) if (error := pulses[node.name].error) else node
         for node in gathered
@@ -50,7 +52,8 @@ def survey_nodes(settings: Settings, store: Store, fleet: Fleet) -> list[dict[st
     decision = decide(live, Request(size_bytes=0), policy(settings.dispatcher, settings.sync.stale_after_s))
     verdicts = {verdict.name: verdict for verdict in decision.verdicts}
     return [
-        _node_document(access, pulses[name], verdicts[name], latest.get(name)) for name, access in fleet.members.items()
+        _node_document(access, pulses[name], verdicts[name], latest.get(name)) | {"warnings": warnings.get(name, [])}
+        for name, access in fleet.members.items()
     ]
 
 

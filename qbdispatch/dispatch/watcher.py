@@ -30,6 +30,12 @@ ALIVE_TIMEOUT_SECONDS = 5.0
 SHARE_OF_NODE_TIME = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 PREFERENCES_SECONDS = 30.0
+# fmt: off
+SHARE_LIMITS = (
+    "max_ratio_enabled", "max_ratio", "max_seeding_time_enabled", "max_seeding_time",
+    "max_inactive_seeding_time_enabled", "max_inactive_seeding_time",
+)
+# fmt: on
 
 
 class Watcher:
@@ -51,8 +57,9 @@ class Watcher:
         self._leads = leads
         self._view = NodeView()
         self._mirror = NodeMirror()
-        self._preferences: dict[str, Any] = {}
+        self._preferences: dict[str, Any] | None = None  # just asked for
         self._preferences_at = 0.0
+        self._limits: tuple[Any, ...] = ()  # share limits that held when the rows were read
         self._version = ""
         self._next_poll = 0.0
         self._took: float | None = None
@@ -93,8 +100,10 @@ class Watcher:
         pause = self._pause_after(time.monotonic() - started)
         self._next_poll = time.monotonic() + pause - self._interval / 2
         change = self._view.apply(answer, now=started, interval_seconds=pause)
+        self._preferences = None
         if change.full or started - self._preferences_at > PREFERENCES_SECONDS:
             self._ask_for_settings(started)
+        self._follow_limits(change)
         for twin in self._write(polled_at, change):
             self._heal(twin)
         self._label()
@@ -139,13 +148,29 @@ class Watcher:
                 return []
             health.record_answer(connection, name, time.time())
             snapshots.keep(connection, self._snapshot(polled_at))
-            mirror.keep_figures(connection, name, state=self._view.server_state, preferences=self._preferences)
+            mirror.keep_state(connection, name, self._view.server_state)
+            if self._preferences is not None:
+                mirror.keep_preferences(connection, name, self._preferences)
             up_since = health.states(connection)[name].up_since or polled_at
             poll = Poll(name, polled_at, up_since, self._view, change)
             self._mirror.confirm_missing(connection, poll)
             twins = settle(connection, poll)
             self._mirror.write(connection, poll)
             return twins
+
+    def _follow_limits(self, change: Change) -> None:
+        """Read all rows anew where the node's share limits have changed: the rows' effective limits follow from them,
+        but `sync/maindata` shows that only with the next change of something else."""
+        known = self._preferences
+        if known is None:
+            with self._store.read() as connection:
+                known = mirror.preferences(connection).get(self._access.node.name, {})
+        limits = tuple(known.get(name) for name in SHARE_LIMITS)
+        if (change.full or limits != self._limits) and self._view.torrents:
+            ids = list(self._view.torrents)
+            rows = self._access.call(lambda cookies: self._access.client.rows(cookies, ids))
+            change.changed.update(self._view.refresh(rows))
+        self._limits = limits
 
     def _begin_anew(self) -> None:
         """The next poll asks for everything."""

@@ -56,6 +56,14 @@ class NodeClient:
             found = _mapping(client.app_preferences(requests_args=self._args(cookies)))
         return {name: "" if _SECRET.search(name) else value for name, value in found.items()}
 
+    def rate_limits(self, cookies: Cookies) -> dict[str, Any]:
+        """Its limits as `server_state` of `sync/maindata` has them."""
+        info = self.transfer(cookies)
+        with self._client() as client:
+            mode = client.transfer_speed_limits_mode(requests_args=self._args(cookies))
+        known = {name: info[name] for name in ("dl_rate_limit", "up_rate_limit") if name in info}
+        return known | {"use_alt_speed_limits": mode.strip() == "1"}
+
     def maindata(self, cookies: Cookies, rid: int) -> dict[str, Any]:
         """`sync/maindata`: all torrents, or what has changed since `rid` for this session."""
         with self._client() as client:

@@ -40,6 +40,8 @@ def in_dialect(
 ) -> list[tuple[str, dict[str, str]]]:
     """The calls, endpoint and fields, that do this on the node; paths become the node's own."""
     sent = {key: to_node(value, node.path_map) if key in _PATH_FIELDS else value for key, value in fields.items()}
+    if "tags" in sent:  # before 5.0 a blank after the comma belongs to the tag
+        sent["tags"] = ",".join(tag.strip() for tag in sent["tags"].split(",") if tag.strip())
     if endpoint == "torrents/setShareLimits":
         sent = _SHARE_LIMITS | sent
     if endpoint == "torrents/setTags" and version < (5, 1):

@@ -19,6 +19,11 @@ def to_client(path: str, rules: Sequence[PathRule]) -> str:
     return _replace(path, [(rule.from_, rule.to) for rule in rules])
 
 
+def folder_key(path: str) -> str:
+    """The same for all spellings of one folder: closing slashes, and on Windows case and kind of slash, say nothing."""
+    return _slashed(path, path).rstrip("/").lower() if _is_windows(path) else path.rstrip("/")
+
+
 def _replace(path: str, prefixes: Sequence[tuple[str, str]]) -> str:
     for old, new in sorted(prefixes, key=lambda pair: len(pair[0]), reverse=True):
         stem = old.rstrip("/\\")

@@ -26,16 +26,21 @@ FIELDS = (
 """The fields of a row in Web API 2.11.4."""
 
 _DEFAULTS: dict[str, Any] = dict.fromkeys(FIELDS, 0) | {
-    **dict.fromkeys(("auto_tmm", "f_l_piece_prio", "force_start", "seq_dl", "super_seeding"), False),
+    **dict.fromkeys(("auto_tmm", "f_l_piece_prio", "force_start", "seq_dl", "super_seeding", "has_metadata"), False),
     **dict.fromkeys(("category", "comment", "content_path", "download_path", "infohash_v1", "infohash_v2"), ""),
     **dict.fromkeys(("magnet_uri", "name", "root_path", "save_path", "tags", "tracker"), ""),
-    **dict.fromkeys(("completion_on", "max_inactive_seeding_time", "max_ratio", "max_seeding_time"), -1),
-    **dict.fromkeys(("inactive_seeding_time_limit", "ratio_limit", "seeding_time_limit"), -2),
+    **dict.fromkeys(("completion_on", "max_inactive_seeding_time", "max_seeding_time"), -1),
+    **dict.fromkeys(("inactive_seeding_time_limit", "seeding_time_limit"), -2),
+    **dict.fromkeys(("availability", "popularity", "progress", "ratio"), 0.0),
     "eta": 8640000,
-    "private": None,
+    "has_metadata": False,
+    "max_ratio": -1.0,
+    "ratio_limit": -2.0,
     "state": "unknown",
     "total_size": -1,
 }
+_OTHERS = [(name, default) for name, default in _DEFAULTS.items() if name not in ("hash", "private")]
+_MOST = 2**63 - 1  # what clients hold in 64 bits
 _LIMITS = (
     ("ratio_limit", "max_ratio"),
     ("seeding_time_limit", "max_seeding_time"),
@@ -49,9 +54,12 @@ _USE_SETTINGS = -2
 
 def outward_row(raw: Mapping[str, Any], hash_: str, node: NodeSettings, *, away: bool) -> dict[str, Any]:
     """The row as clients are to see it, `hash` first. `away`: the node does not answer, this is what it said last."""
-    row = {"hash": hash_} | {name: raw.get(name, default) for name, default in _DEFAULTS.items() if name != "hash"}
+    row = {"hash": hash_} | {name: _typed(raw.get(name), default) for name, default in _OTHERS}
+    row["private"] = raw["private"] if isinstance(raw.get("private"), bool) else None
     if "has_metadata" not in raw:
         row["has_metadata"] = row["total_size"] >= 0
+    if "infohash_v1" not in raw:  # before 4.4, which knows v1 alone
+        row["infohash_v1"] = hash_
     for name in _PATHS:
         row[name] = to_client(row[name], node.path_map)
     for own, effective in _LIMITS:
@@ -61,6 +69,15 @@ def outward_row(raw: Mapping[str, Any], hash_: str, node: NodeSettings, *, away:
     if away:
         row |= {"state": _harmless(row), "dlspeed": 0, "upspeed": 0, "num_seeds": 0, "num_leechs": 0}
     return row
+
+
+def _typed(value: Any, default: Any) -> Any:
+    """The value if it is of the default's kind: some clients take the whole list for broken over one wrong type."""
+    if isinstance(default, str | bool):
+        return value if isinstance(value, type(default)) else default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
+        return default
+    return value if isinstance(default, float) else int(value)
 
 
 def _harmless(row: Mapping[str, Any]) -> str:

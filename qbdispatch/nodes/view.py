@@ -134,6 +134,13 @@ class NodeView:
         elif self._free and now - self._free[1] > KEEP_FREE_SPACE_SECONDS:
             self._free = None
 
+    def refresh(self, rows: Mapping[str, Mapping[str, Any]]) -> set[str]:
+        """Take over full rows, as `torrents/info` has them; answers the ids of the torrents that are known."""
+        known = rows.keys() & self.torrents.keys()
+        for node_id in known:
+            self.torrents[node_id].update({name: value for name, value in rows[node_id].items() if name != "hash"})
+        return known
+
     def find(self, hashes: InfoHashes) -> Torrent | None:
         """The torrent with any of these hashes, also where the node lists it under a hash we do not know."""
         for node_id in hashes.node_ids:

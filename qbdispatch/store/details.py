@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 
-from qbdispatch.store.tables import details
+from qbdispatch.store.tables import details, mirror
 
 
 def get(connection: Connection, hash_: str, kind: str) -> Any:
     """What was last kept, or `None`."""
     query = select(details.c.document).where(details.c.hash == hash_, details.c.kind == kind)
     return connection.execute(query).scalar()
+
+
+def purge(connection: Connection) -> None:
+    """Drop what is kept of torrents that the mirror has forgotten."""
+    connection.execute(delete(details).where(details.c.hash.not_in(select(mirror.c.hash))))
 
 
 def keep(connection: Connection, hash_: str, kind: str, document: Any) -> None:

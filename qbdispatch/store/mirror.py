@@ -128,15 +128,20 @@ def purge(connection: Connection) -> None:
     _set_counter(connection, _NEXT_FLOOR, revision(connection))
 
 
-def keep_figures(
-    connection: Connection, node: str, *, state: Mapping[str, Any], preferences: Mapping[str, Any]
-) -> None:
-    """Replace what a node says of itself besides its torrents: its `server_state`, and its preferences without
-    secrets."""
-    values = {"state": dict(state), "preferences": dict(preferences)}
+def keep_state(connection: Connection, node: str, state: Mapping[str, Any]) -> None:
+    """Replace a node's `server_state`."""
+    _keep_figures(connection, node, state=dict(state))
+
+
+def keep_preferences(connection: Connection, node: str, preferences: Mapping[str, Any]) -> None:
+    """Replace a node's preferences; they come without secrets."""
+    _keep_figures(connection, node, preferences=dict(preferences))
+
+
+def _keep_figures(connection: Connection, node: str, **values: dict[str, Any]) -> None:
     changed = connection.execute(update(mirror_nodes).where(mirror_nodes.c.node == node).values(values))
     if not changed.rowcount:
-        connection.execute(insert(mirror_nodes).values(node=node, **values))
+        connection.execute(insert(mirror_nodes).values({"node": node, "state": {}, "preferences": {}, **values}))
 
 
 def server_states(connection: Connection) -> dict[str, dict[str, Any]]:
@@ -150,11 +155,9 @@ def preferences(connection: Connection) -> dict[str, dict[str, Any]]:
     return {row.node: row.preferences for row in connection.execute(query)}
 
 
-def change_preferences(connection: Connection, changes: Mapping[str, Any]) -> None:
-    """Some were set on all nodes; their next answers say the same."""
-    for node, known in preferences(connection).items():
-        mine = mirror_nodes.c.node == node
-        connection.execute(update(mirror_nodes).where(mine).values(preferences=known | dict(changes)))
+def change_state(connection: Connection, node: str, changes: Mapping[str, Any]) -> None:
+    """Some of a node's `server_state` is known anew."""
+    keep_state(connection, node, server_states(connection).get(node, {}) | dict(changes))
 
 
 def _touched_after(connection: Connection, node: str, node_ids: Sequence[str], seen_at: float) -> set[str]:

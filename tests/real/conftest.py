@@ -39,12 +39,18 @@ def start_node(stack: ExitStack) -> StartNode:
 
 @pytest.fixture
 def start_dispatcher(stack: ExitStack) -> StartDispatcher:
-    """Starts gunicorn over these nodes and waits until every one of them has been polled."""
+    """Starts gunicorn over these nodes and waits until every one of them has been polled. `changes` to the
+    configuration concern each node, `own` those of that name."""
 
     def start(
-        nodes: Sequence[Any], *, workers: int = 4, changes: dict[str, Any] | None = None, **more: Any
+        nodes: Sequence[Any],
+        *,
+        workers: int = 4,
+        changes: dict[str, Any] | None = None,
+        own: dict[str, dict[str, Any]] | None = None,
+        **more: Any,
     ) -> Dispatcher:
-        entries = [node_entry(node, **(changes or {})) for node in nodes]
+        entries = [node_entry(node, **(changes or {}), **(own or {}).get(node.name, {})) for node in nodes]
         dispatcher = stack.enter_context(Dispatcher({"nodes": entries, **more}, workers=workers))
         wait_until(
             lambda: all(row["free_gb"] is not None for row in fleet_of(dispatcher).values()),

@@ -63,6 +63,10 @@ class DirectSession:
         fields = {"hashes": "|".join(hashes), "deleteFiles": str(files).lower()}
         self._call("POST", "torrents/delete", data=fields).raise_for_status()
 
+    def post(self, endpoint: str, **fields: str) -> None:
+        """Any other call that changes something."""
+        self._call("POST", endpoint, data=fields).raise_for_status()
+
     def preferences(self) -> dict[str, Any]:
         held: dict[str, Any] = self._get("app/preferences").json()
         return held

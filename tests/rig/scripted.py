@@ -19,6 +19,7 @@ from tests.rig.availability import Version
 from tests.rig.direct import DirectSession
 from tests.rig.disks import GIB
 from tests.rig.processes import wait_until
+from tests.rig.scripted_actions import answer
 from tests.rig.scripted_server import LoopbackServer, hang_up, html_answer, json_answer, text_answer
 from tests.rig.scripted_torrents import (
     PREFERENCES,
@@ -44,7 +45,8 @@ class ScriptedNode:
     `add_behaviour`: "add_then_drop" takes the torrent and closes the connection unanswered, "drop" closes
     without taking it, "fail" says `Fails.` (409 from 5.2 on), "hang" takes nothing and holds the answer until
     `release()`, "add_then_hang" takes it first. A held answer ends in a closed connection, not in a success.
-    `delay_seconds` maps an endpoint, or "*" for all, to a wait before anything else happens.
+    `delay_seconds` maps an endpoint, or "*" for all, to a wait before anything else. `requests` has all changes that
+    were asked for, `documents` what a torrent's details say.
     """
 
     def __init__(
@@ -70,6 +72,10 @@ class ScriptedNode:
         self.preferences = dict(PREFERENCES)
         self.torrents_by_hash: dict[str, Row] = {}
         self.categories: dict[str, Row] = {}
+        self.refused_categories: set[str] = set()
+        self.tags: set[str] = set()
+        self.documents: dict[tuple[str, str], Any] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
         self.calls: Counter[str] = Counter()
         self.adds: list[tuple[str, dict[str, str]]] = []
         self.add_requests: list[dict[str, str]] = []
@@ -91,7 +97,7 @@ class ScriptedNode:
 
     @property
     def cookie_name(self) -> str:
-        return f"QBT_SID_{self.port}" if self._numbers >= (5, 2) else "SID"
+        return f"QBT_SID_{self.port}" if self.numbers >= (5, 2) else "SID"
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +116,7 @@ class ScriptedNode:
     def put(self, torrent: Parsed, **changes: Any) -> Row:
         """Have a torrent from the start, past the API; `changes` overrides what its row says."""
         with self._lock:
-            row = new_row(torrent, {}, self._numbers, self.save_path) | changes
+            row = new_row(torrent, {}, self.numbers, self.save_path) | changes
             self.torrents_by_hash[torrent.hash] = row
             return row
 
@@ -144,7 +150,7 @@ class ScriptedNode:
             self._server.close()
 
     @property
-    def _numbers(self) -> tuple[int, ...]:
+    def numbers(self) -> tuple[int, ...]:
         return tuple(int(part) for part in self.version.split("."))
 
     def _respond(self, request: Request) -> Response:
@@ -181,10 +187,6 @@ class ScriptedNode:
                 return text_answer("")
             case "transfer/info":
                 return json_answer(self.transfer)
-            case "torrents/categories":
-                return json_answer(self.categories)
-            case "torrents/info":
-                return self._list(values.get("hashes"))
             case "torrents/delete":
                 return self._delete(values.get("hashes"), values.get("deleteFiles"))
             case "sync/maindata":
@@ -192,10 +194,10 @@ class ScriptedNode:
             case "auth/logout":
                 self._sessions.pop(self._cookie(request), None)
                 return text_answer("")
-        return text_answer("Not Found", 404)
+        return answer(self, endpoint, request.method, values)
 
     def _login(self, request: Request) -> Response:
-        modern = self._numbers >= (5, 2)
+        modern = self.numbers >= (5, 2)
         with self._lock:
             if not self._is_known(request):
                 if self.failed_logins >= FAILURES_BEFORE_BAN:
@@ -204,27 +206,22 @@ class ScriptedNode:
                 if given != (self.username, self.password):
                     self.failed_logins += 1
                     return text_answer("Unauthorized", 401) if modern else text_answer("Fails.")
-            answer = Response(status=204) if modern else text_answer("Ok.")
+            done = Response(status=204) if modern else text_answer("Ok.")
             cookie = self._cookie(request) or secrets.token_urlsafe(24)
             self._sessions[cookie] = MaindataSession()
             self.failed_logins = 0
-        answer.set_cookie(self.cookie_name, cookie, httponly=True, path="/", samesite="Lax" if modern else "Strict")
-        return answer
+        done.set_cookie(self.cookie_name, cookie, httponly=True, path="/", samesite="Lax" if modern else "Strict")
+        return done
 
     def _cookie(self, request: Request) -> str:
         return request.cookies.get(self.cookie_name, "")
 
     def _is_known(self, request: Request) -> bool:
         bearer = request.headers.get("Authorization", "")
-        if self.api_key and self._numbers >= (5, 2) and bearer == f"Bearer {self.api_key}":
+        if self.api_key and self.numbers >= (5, 2) and bearer == f"Bearer {self.api_key}":
             return True
         with self._lock:
             return self._cookie(request) in self._sessions
-
-    def _list(self, hashes: str | None) -> Response:
-        asked = None if hashes is None else set(hashes.lower().split("|"))
-        rows = self.torrents_by_hash.items()
-        return json_answer([row | {"hash": key} for key, row in rows if asked is None or key in asked])
 
     def _delete(self, hashes: str | None, delete_files: str | None) -> Response:
         if hashes is None or delete_files is None:
@@ -239,7 +236,8 @@ class ScriptedNode:
         if self.garbage == "json":
             return Response('{"rid": 1, "torrents": {', mimetype="application/json")
         state = self.transfer | {"free_space_on_disk": self.free_bytes, "refresh_interval": 1500}
-        view = {"torrents": self.torrents_by_hash, "categories": self.categories, "server_state": state}
+        view: dict[str, Any] = {"torrents": self.torrents_by_hash, "categories": self.categories, "server_state": state}
+        view["tags"] = sorted(self.tags)
         return json_answer(self._sessions[self._cookie(request)].answer(int(rid), view))
 
     def _add(self, request: Request) -> Response:
@@ -249,7 +247,7 @@ class ScriptedNode:
         with self._lock:
             self.add_requests.append(fields)
             takes = behaviour in {"normal", "add_then_drop", "add_then_hang"}
-            answer = self._take(fields, uploads) if takes else self._refusal()
+            taken = self._take(fields, uploads) if takes else self._refusal()
         match behaviour:
             case "drop" | "add_then_drop":
                 raise hang_up(request)
@@ -260,7 +258,7 @@ class ScriptedNode:
                 return text_answer("Internal Server Error", 500)
             case "html":
                 return html_answer()
-        return answer
+        return taken
 
     def _take(self, fields: dict[str, str], uploads: list[bytes]) -> Response:
         lines = [line.strip() for line in fields.get("urls", "").splitlines() if line.strip()]
@@ -274,7 +272,7 @@ class ScriptedNode:
         added = [one.hash for one in parsed if one and self._take_one(one, fields)]
         if not added and not fetched:
             return self._refusal()
-        if self._numbers < (5, 2):
+        if self.numbers < (5, 2):
             return text_answer("Ok.")
         counts = {"success_count": len(added), "failure_count": len(parsed) - len(added), "pending_count": len(fetched)}
         return json_answer({"added_torrent_ids": added, **counts}, 202 if fetched else 200)
@@ -282,14 +280,15 @@ class ScriptedNode:
     def _take_one(self, parsed: Parsed, fields: dict[str, str]) -> bool:
         if parsed.hash in self.torrents_by_hash:
             return False
-        self.torrents_by_hash[parsed.hash] = new_row(parsed, fields, self._numbers, self.save_path)
+        self.torrents_by_hash[parsed.hash] = new_row(parsed, fields, self.numbers, self.save_path)
         self.adds.append((parsed.hash, fields))
         if name := fields.get("category"):
             self.categories.setdefault(name, {"name": name, "savePath": ""})
+        self.tags |= {tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()}
         return True
 
     def _refusal(self) -> Response:
-        return text_answer("Conflict", 409) if self._numbers >= (5, 2) else text_answer("Fails.")
+        return text_answer("Conflict", 409) if self.numbers >= (5, 2) else text_answer("Fails.")
 
     def _hold(self) -> None:
         with self._lock:

@@ -197,8 +197,11 @@ class MaindataSession:
         if ground is None:
             full = {key: held for key, held in copy.deepcopy(view).items() if held}
             return answer | {"full_update": True} | full
+        old = ground.view["tags"]
         for section in self._sections:
             answer |= _section_delta(section, ground.view[section], view[section])
+        for name, change in (("tags", set(view["tags"]) - set(old)), ("tags_removed", set(old) - set(view["tags"]))):
+            answer |= {name: sorted(change)} if change else {}
         state = _changed(ground.view["server_state"], view["server_state"])
         return answer | ({"server_state": state} if state else {})
 

@@ -54,7 +54,7 @@ class Bench:
             if full:
                 self.watchers[name] = self.watcher(name)
             asked = self.nodes[name].calls["sync/maindata"]
-            wait_until(lambda: self._has_polled(name, asked), 10, f"{name} to be polled")  # noqa: B023
+            wait_until(lambda: self._has_polled(name, asked), 60, f"{name} to be polled")  # noqa: B023
 
     def _has_polled(self, name: str, asked: int) -> bool:
         """Tick until the watcher's pace lets it poll, or it finds a fault."""

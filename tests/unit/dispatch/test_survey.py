@@ -70,6 +70,7 @@ def test_a_node_is_shown_with_live_figures_and_those_of_its_last_poll(
         "download_mbps": 10.0,
         "draining": False,
         "pool": "disk",
+        "warnings": [],
     }
 
 

@@ -1,6 +1,8 @@
 """Each way a node can fail, what it is called, and that nothing is ever sent twice or said out loud."""
 
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from tests.rig.scripted import AddBehaviour, ScriptedNode
 from tests.rig.swarm import made_up_magnet
 from tests.unit.nodes.builders import COOKIES, HASHES, LINK, V1, client_at, client_of, source_of
 from tests.unit.nodes.wire import Reply, Wire, accepting_nobody, answer, wired
+from tests.unit.torrents.web import serving
 
 NodeMaker = Callable[..., ScriptedNode]
 Call = Callable[[NodeClient], Any]
@@ -37,6 +40,7 @@ CALLS: dict[str, Call] = {
 }
 HTML = "<html><body>Please log in to this network</body></html>"
 BANNED = "Your IP address has been banned after too many failed authentication attempts."
+CERTIFICATE = str(Path(__file__).parents[1] / "torrents" / "localhost.pem")
 JSON_CALLS = ("transfer", "maindata", "find")
 REDIRECT = "302 Found"
 
@@ -57,8 +61,14 @@ def wire() -> Iterator[Wire]:
 
 
 def echo(status: str) -> Reply:
-    """An error page that repeats the whole request."""
-    return lambda request: answer(request.replace(b"\r\n", b" "), status)
+    """An error page that repeats what is secret in a request, at its very beginning."""
+
+    def reply(request: bytes) -> bytes:
+        head, _, body = request.partition(b"\r\n\r\n")
+        keys = [line for line in head.split(b"\r\n") if line.startswith(b"Authorization")]
+        return answer(b" ".join([*keys, body]), status)
+
+    return reply
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -178,20 +188,51 @@ def test_a_name_that_cannot_be_resolved_was_sent_nothing(host: str) -> None:
     assert "cannot be resolved" in str(error)
 
 
-def test_a_node_that_accepts_nobody_was_sent_nothing() -> None:
-    """A full queue, as of a hung process: the time for connecting is limited apart."""
+@pytest.mark.parametrize(("timeout_s", "limit"), [(0.2, 0.2), (60.0, 3.0)])
+def test_a_node_that_accepts_nobody_was_sent_nothing(timeout_s: float, limit: float) -> None:
+    """A full queue, as of a hung process: connecting gets 3 s, or less where an answer gets less."""
+    started = time.monotonic()
     with accepting_nobody() as url:
-        error = fault(client_at(url, timeout_s=0.2), "add")
+        error = fault(client_at(url, timeout_s=timeout_s), "add")
     assert isinstance(error, NodeUnreachable)
     assert "did not accept a connection" in str(error)
+    assert limit <= time.monotonic() - started < limit + 2
 
 
-def test_http_where_tls_is_expected_was_sent_nothing(wire: Wire) -> None:
-    """The handshake fails before any request."""
+@pytest.mark.parametrize("call", ["version", "transfer", "find"])
+def test_a_caller_may_wait_for_less(scripted: NodeMaker, call: str) -> None:
+    """Its own limit holds, whatever the node's configuration allows."""
+    node = scripted()
+    node.delay_seconds["*"] = 20
+    waits: dict[str, Call] = {
+        "version": lambda client: client.version(COOKIES, 0.1),
+        "transfer": lambda client: client.transfer(COOKIES, 0.1),
+        "find": lambda client: client.find(COOKIES, HASHES, 0.1),
+    }
+    started = time.monotonic()
+    with pytest.raises(NodeOutcomeUnknown, match="did not answer in time"):
+        waits[call](client_of(node, timeout_s=20))
+    assert time.monotonic() - started < 5
+
+
+def test_an_unknown_certificate_was_sent_nothing() -> None:
+    """The handshake ends before any request; with verify_tls off the same node is spoken to."""
+    with serving(CERTIFICATE) as site:
+        site.pages["/api/v2/app/version"] = lambda page: page.reply(b"v5.1.0")
+        url = site.url("", scheme="https")
+        error = fault(client_at(url))
+        assert isinstance(error, NodeUnreachable)
+        assert "verify_tls: false" in str(error)
+        assert site.requests == []
+        assert client_at(url, verify_tls=False).version({}) == "v5.1.0"
+
+
+def test_http_where_tls_is_expected_is_told_apart(wire: Wire) -> None:
+    """No certificate is to blame; as such an error may also come later, the outcome counts as unknown."""
     wire.reply = answer(b"Ok.")
     error = fault(client_at(wire.url.replace("http:", "https:")), "add")
-    assert isinstance(error, NodeUnreachable)
-    assert "TLS" in str(error)
+    assert isinstance(error, NodeOutcomeUnknown)
+    assert "does it speak https" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -216,13 +257,14 @@ def test_an_add_is_sent_exactly_once_whatever_happens(
     client = client_of(node, timeout_s=0.3)
     cookies = client.log_in()
     node.add_behaviour = behaviour
-    outcome: object
+    said, started = "", time.monotonic()
     try:
-        outcome = client.add(cookies, source_of(made_up_magnet()), {})
+        outcome: object = client.add(cookies, source_of(made_up_magnet()), {})
     except NodeError as error:
-        outcome = type(error)
-        assert ("did not answer in time" in str(error)) == ("hang" in behaviour)
+        outcome, said = type(error), str(error)
     assert outcome is kind
+    assert time.monotonic() - started < 5
+    assert ("did not answer in time" in said) == ("hang" in behaviour)
     assert (node.calls["torrents/add"], len(node.torrents_by_hash), node.calls["auth/login"]) == (1, taken, 1)
 
 

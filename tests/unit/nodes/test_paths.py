@@ -3,7 +3,7 @@
 import pytest
 
 from qbdispatch.config.settings import PathRule
-from qbdispatch.nodes.paths import to_node
+from qbdispatch.nodes.paths import to_client, to_node
 
 RULES = (
     PathRule(from_="/downloads", to="/mnt/box"),
@@ -43,3 +43,18 @@ def test_the_longest_whole_prefix_is_replaced(path: str, expected: str) -> None:
 def test_without_rules_a_path_stays_as_it_is() -> None:
     """Backslashes included."""
     assert to_node("C:\\a/b", ()) == "C:\\a/b"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/downloads/movies", "/mnt/box/movies"),
+        ("D:\\Torrents\\tv\\new", "/mnt/win/tv/new"),
+        ("D:/Torrents/tv", "/mnt/win/tv"),
+        ("/downloads/tv\\odd", "/mnt/box/tv\\odd"),
+        ("/srv/share/tv", "\\\\nas\\share\\tv"),
+    ],
+)
+def test_a_nodes_folder_is_shown_in_the_clients_words(path: str, expected: str) -> None:
+    """The same rules the other way; a backslash separates only where the rule's folder is a Windows one."""
+    assert to_client(path, RULES) == expected

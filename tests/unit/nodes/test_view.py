@@ -35,7 +35,7 @@ def test_a_full_answer_replaces_everything() -> None:
     view = NodeView()
     full(view, {V1: {"name": "old"}}, server_state={"dl_info_speed": 7})
     change = poll(view, full_update=True, rid=9, torrents={OTHER: {"name": "new"}})
-    assert change == Change(full=True, listed={OTHER})
+    assert change == Change(full=True, changed={OTHER}, listed={OTHER})
     assert ({node_id: torrent.name for node_id, torrent in view.torrents.items()}, view.rid) == ({OTHER: "new"}, 9)
     assert view.figure("dl_info_speed") == 0
 
@@ -45,7 +45,7 @@ def test_an_increment_changes_only_what_it_names() -> None:
     view = NodeView()
     full(view, {V1: {"name": "one", "size": 9, "state": "downloading"}}, server_state={"a": 1, "b": 2})
     change = poll(view, rid=2, torrents={V1: {"size": 10}, OTHER: {"name": "two"}}, server_state={"b": 3})
-    assert change == Change(full=False, listed={OTHER})
+    assert change == Change(full=False, changed={V1, OTHER}, listed={OTHER})
     one = view.torrents[V1]
     assert (one.name, one.size, one.state, view.torrents[OTHER].name) == ("one", 10, "downloading", "two")
     assert (view.figure("a"), view.figure("b"), view.rid) == (1, 3, 2)
@@ -64,11 +64,10 @@ def test_a_hybrid_is_followed_to_its_new_id() -> None:
     view = NodeView()
     full(view, {V1: {"infohash_v1": V1, "infohash_v2": ""}})
     row = {"infohash_v1": V1, "infohash_v2": V2}
-    assert poll(view, torrents={V2[:40]: row}, torrents_removed=[V1]) == Change(False, {V2[:40]}, {V1})
-    for hashes in (InfoHashes(v1=V1), InfoHashes(v2=V2), BOTH):
-        found = view.find(hashes)
-        assert found is view.torrents[V2[:40]]
-    assert (found.v1, found.v2) == (V1, V2)
+    assert poll(view, torrents={V2[:40]: row}, torrents_removed=[V1]) == Change(False, {V2[:40]}, {V2[:40]}, {V1})
+    (torrent,) = view.torrents.values()
+    assert (torrent.v1, torrent.v2) == (V1, V2)
+    assert all(view.find(hashes) is torrent for hashes in (InfoHashes(v1=V1), InfoHashes(v2=V2), BOTH))
 
 
 def test_new_hashes_are_news_under_the_same_id() -> None:
@@ -155,6 +154,13 @@ def test_a_size_that_becomes_known_counts_at_once() -> None:
     full(view, {V1: {"amount_left": 0}})
     poll(view, 1, torrents={V1: {"amount_left": 500}})
     assert view.outstanding_bytes == 500
+
+
+def test_a_sum_of_lies_still_fits_the_store() -> None:
+    """Each figure is as large as we believe one to be; the column holds 63 bits."""
+    view = NodeView()
+    full(view, {f"{number:040x}": {"amount_left": 2**60} for number in range(20)})
+    assert 2**60 <= view.outstanding_bytes < 2**63
 
 
 lefts = st.dictionaries(st.sampled_from("abc"), st.integers(0, 100), max_size=3)

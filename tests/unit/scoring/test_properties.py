@@ -1,6 +1,8 @@
 """What holds for any facts at all; the arithmetic is written anew here, without the package's own."""
 
 from dataclasses import replace
+from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def facts_of(name: str, pools: st.SearchStrategy[str | None]) -> st.SearchStrate
 def fleets(pools: st.SearchStrategy[str | None], *, all_well: bool = False) -> st.SearchStrategy[list[NodeFacts]]:
     """Up to five nodes; `all_well` leaves space and download limits as the only grounds for a refusal."""
     whole = st.tuples(*(facts_of(name, pools) for name in NAMES))
-    well = {"weight": 1.0, "categories": None, "draining": False, "fault": None, "age_seconds": 1.0}
+    well: dict[str, Any] = {"weight": 1.0, "categories": None, "draining": False, "fault": None, "age_seconds": 1.0}
 
     def cut(fleet: tuple[NodeFacts, ...], length: int) -> list[NodeFacts]:
         return [replace(one, **well) if all_well else one for one in fleet[:length]]
@@ -146,11 +148,11 @@ def test_no_node_is_refused_that_nothing_speaks_against(
 @scoring
 @given(pooled, requests, policies, st.randoms(use_true_random=False))
 def test_the_order_of_the_configuration_does_not_matter(
-    fleet: list[NodeFacts], request: Request, policy: Policy, random: object
+    fleet: list[NodeFacts], request: Request, policy: Policy, random: Random
 ) -> None:
     """The same facts in any order give the same decision, to the last value."""
     shuffled = list(fleet)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert decide(shuffled, request, policy) == decide(fleet, request, policy)
 
 

@@ -1,5 +1,7 @@
 """The space formula, for a disk of one node and for a disk that a pool shares."""
 
+from typing import Any
+
 import pytest
 
 from qbdispatch.scoring.model import NodeFacts
@@ -15,7 +17,7 @@ def rooms(*fleet: NodeFacts) -> dict[str, float | None]:
     return {name: None if room is None else room / GIB for name, room in found.items()}
 
 
-def member(name: str, free_gib: float | None, **changes: object) -> NodeFacts:
+def member(name: str, free_gib: float | None, **changes: Any) -> NodeFacts:
     return node(name, free_gib, pool="disk", **changes)
 
 

@@ -2,6 +2,8 @@
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,9 +58,14 @@ def test_a_write_holds_the_lock_from_its_first_moment(store: Store, second: Stor
 
 def test_a_write_that_fails_changes_nothing(store: Store) -> None:
     """The error comes out as it is, and the lock is free again."""
-    with pytest.raises(KeyError), store.write() as writing:
-        claim(writing, hybrid(1))
-        raise KeyError("after a change")
+
+    def claim_and_fail() -> None:
+        with store.write() as writing:
+            claim(writing, hybrid(1))
+            raise KeyError("after a change")
+
+    with pytest.raises(KeyError):
+        claim_and_fail()
     with store.write() as writing:
         assert count(writing) == 0
 
@@ -80,6 +87,18 @@ def test_what_was_committed_is_in_a_file_that_others_can_read(store: Store, tmp_
     assert plain.execute("SELECT count(*) FROM claims").fetchone() == (1,)
     assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     plain.close()
+
+
+def test_a_worker_waits_while_others_are_busy_with_a_new_file(tmp_path: Path) -> None:
+    """SQLite itself does not wait where a file is switched to WAL while somebody writes to it: it fails at once."""
+    path = tmp_path / "new.sqlite3"
+    with closing(sqlite3.connect(path)) as plain, ThreadPoolExecutor(1) as thread:
+        plain.execute("CREATE TABLE theirs (x)")
+        plain.execute("BEGIN IMMEDIATE")
+        starting = thread.submit(Store, f"sqlite:///{path}")
+        assert not wait([starting], 0.3).done
+        plain.execute("COMMIT")
+        starting.result(5).close()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

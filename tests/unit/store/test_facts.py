@@ -1,5 +1,7 @@
 """Facts: configuration, health, snapshot and claims of each node, joined for scoring."""
 
+from typing import Any
+
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.scoring.model import NodeFacts, Reason
 from qbdispatch.store import claims, facts, health, snapshots
@@ -14,7 +16,7 @@ def gathered(store: Store, *nodes: NodeSettings, now: float = 1010.0) -> list[No
         return facts.gather(connection, nodes, max_downloads=50, now=now)
 
 
-def settings(name: str = "a", **changes: object) -> NodeSettings:
+def settings(name: str = "a", **changes: Any) -> NodeSettings:
     return NodeSettings(name=name, url=f"http://{name}", **changes)
 
 
