@@ -41,7 +41,7 @@ def logout() -> Response:
 def require_session() -> Response | None:
     """For `before_request`: 403 for a call without a valid session or API key."""
     found = services()
-    if not _is_configured(found.settings.auth) or request.endpoint == "arr.auth_login":
+    if not _is_configured(found.settings.auth) or request.path.endswith("/auth/login"):
         return None
     if _has_session(found) or _has_api_key(found.settings.auth):
         return None

@@ -7,7 +7,7 @@ takes is as in qBittorrent (webapplication.h): what changes something takes POST
 from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException
 
-from qbdispatch.arr import add, application, auth, changes, labels, server, sync, torrents, transfer
+from qbdispatch.arr import add, application, auth, changes, labels, server, sync, torrents, transfer, values
 from qbdispatch.arr.changes import View
 from qbdispatch.arr.reply import text
 from qbdispatch.dispatch.actions import ActionFailed
@@ -86,6 +86,7 @@ WRITES: dict[str, View] = {
 
 arr = Blueprint("arr", __name__, url_prefix="/api/v2")
 arr.before_request(auth.require_session)
+arr.before_request(values.require_form)
 for _path, _view in READS.items():
     arr.add_url_rule(f"/{_path}", _path.replace("/", "_"), _view, methods=["GET", "POST"])
 for _path, _view in WRITES.items():

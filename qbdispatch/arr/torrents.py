@@ -26,7 +26,7 @@ def info() -> Response:
     else:
         entries = list(shelf.by_hash.values())
     query = Query(
-        filter=given.get("filter", "").lower(),
+        filter=given.get("filter", ""),
         category=given.get("category"),
         tag=given.get("tag"),
         private=flag("private"),

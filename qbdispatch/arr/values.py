@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from flask import request
 from werkzeug.exceptions import BadRequest
 
-READ = ("GET", "POST")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def require_form() -> None:
+    """For `before_request`: a body that is no form is a broken request, an empty one of any type is fine."""
+    if request.content_length and request.mimetype not in _FORMS:
+        raise BadRequest("the body is not a form")
 
 
 def values() -> Mapping[str, str]:

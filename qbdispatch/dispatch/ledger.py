@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from qbdispatch.config.settings import DispatcherSettings, Settings
+from qbdispatch.config.settings import DispatcherSettings, NodeSettings, Settings
 from qbdispatch.dispatch.documents import decision_document
 from qbdispatch.dispatch.request import Submission, size_of
 from qbdispatch.nodes.errors import NodeError
+from qbdispatch.nodes.paths import to_node
 from qbdispatch.nodes.rows import expected_row
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Decision, Policy, Request
@@ -64,6 +65,7 @@ class Ledger:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self._nodes = {node.name: node for node in settings.nodes}
         self._add_seconds = {node.name: node.timeout_s for node in settings.nodes}
         self._policy = policy(settings.dispatcher, settings.sync.stale_after_s)
 
@@ -119,7 +121,7 @@ class Ledger:
         now = time.time()
         source = submission.source
         with self._store.write() as connection:
-            _list(connection, claimed.node, submission, now)
+            _list(connection, self._nodes[claimed.node], submission, now)
             claims.mark(connection, claimed.claim_id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
             placements.record(
                 connection,
@@ -175,10 +177,10 @@ class Ledger:
         return decision, decision_document(decision_id, submission, decision, size_source, now)
 
 
-def _list(connection: Connection, node: str, submission: Submission, now: float) -> None:
+def _list(connection: Connection, node: NodeSettings, submission: Submission, now: float) -> None:
     """Show the torrent to clients before the next poll does."""
     source, hashes = submission.source, submission.source.hashes
-    if mirror.named(connection, node, hashes.node_ids):
+    if mirror.named(connection, node.name, hashes.node_ids):
         return
     row = expected_row(
         submission.fields,
@@ -188,9 +190,10 @@ def _list(connection: Connection, node: str, submission: Submission, now: float)
         added_on=int(now),
     )
     row |= {"infohash_v1": hashes.v1 or "", "infohash_v2": hashes.v2 or ""}
+    row["save_path"] = to_node(row["save_path"], node.path_map)
     listed = mirror.Listed(hashes.node_ids[-1], hashes.v1 or hashes.node_ids[-1], row)
     revision = mirror.next_revision(connection)
-    mirror.put(connection, node, [listed], revision=revision, seen_at=now, touched=True)
+    mirror.put(connection, node.name, [listed], revision=revision, seen_at=now, touched=True)
 
 
 def record_placed(connection: Connection, claim: claims.Claim, now: float) -> None:

@@ -59,7 +59,7 @@ def _tests(query: Query) -> list[Callable[[Row], bool] | None]:
     return [
         _FILTERS.get(query.filter),
         None if query.tag is None else _tag_test(query.tag),
-        None if query.private is None else lambda row: row["private"] is query.private,
+        None if query.private is None else lambda row: bool(row["private"]) is query.private,
     ]
 
 

@@ -72,7 +72,8 @@ class SessionVault:
             if isinstance(standing, Refused) or (standing is not None and standing.generation != stale):
                 return standing
             login_until = row.get("login_until")
-            if login_until is not None and now < login_until <= now + LOGIN_LEASE_SECONDS:
+            # Twice: `now` is from before this caller had to wait for the lock. More comes from a clock set back.
+            if login_until is not None and now < login_until <= now + 2 * LOGIN_LEASE_SECONDS:
                 return LoginTaken()
             self._change(connection, login_until=now + LOGIN_LEASE_SECONDS)
         return LoginGranted()

@@ -1,11 +1,13 @@
 """Nodes and apps as the route tests use them, and the forms a torrent comes in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.api.virtual import SwitchedNode
 from tests.conftest import AppMaker, node_entry
 from tests.rig.scripted import ScriptedNode
 
@@ -38,3 +40,10 @@ def idle(make_app: AppMaker) -> FlaskClient:
     """For what ends before any node is asked."""
     nobody = {"name": "big", "url": "http://127.0.0.1:1", "username": "u", "password": "p"}
     return make_app([nobody], polled=False).test_client()
+
+
+@pytest.fixture
+def switched() -> Iterator[Callable[..., SwitchedNode]]:
+    """Makes nodes that can be switched off and on, and closes them at the end."""
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(SwitchedNode(*args, **kwargs))

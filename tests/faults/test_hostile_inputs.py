@@ -17,7 +17,7 @@ from tests.rig.scripted import ScriptedNode
 
 MADE_BY_HAND, MADE_BY_HYPOTHESIS = 1500, 1000
 LONGEST_SECONDS = 5.0
-GROWTH_BYTES = 64 * 1024
+GROWTH_BYTES = 48 * 1024
 LARGE = 2**14
 OPEN_TO_ALL = {b"/healthz", b"/readyz", b"/api/v2/auth/login"}
 AS_FAST_AS_MAY_BE = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -80,7 +80,7 @@ def test_nothing_odd_gets_past_a_locked_door(locked: Flask) -> None:
 
 def test_a_second_round_of_the_same_takes_no_more_memory(app: Flask) -> None:
     """What one round leaves behind shows in the next one, since every request is the same."""
-    attacks = [attack for attack in by_hand(app) if len(attack.body) < LARGE]
+    attacks = [attack for attack in by_hand(app) if len(attack.body) < LARGE][::2]
 
     def traced_bytes() -> int:
         for attack in attacks:
@@ -93,5 +93,4 @@ def test_a_second_round_of_the_same_takes_no_more_memory(app: Flask) -> None:
         first, second = traced_bytes(), traced_bytes()
     finally:
         tracemalloc.stop()
-    print("GROWTH", len(attacks), second - first)
     assert second - first < GROWTH_BYTES

@@ -7,58 +7,14 @@ sides, so what one changes is there for the next.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from qbittorrentapi import Client
 
-from tests.rig.swarm import MadeTorrent, made_up_magnet, make_torrent
+from tests.real.differential_world import UNKNOWN, World
 
-UNKNOWN = "0" * 40
 TRACKER, OTHER_TRACKER = "http://127.0.0.1:1/announce", "http://127.0.0.1:2/announce"
 SEED, OTHER_SEED = "http://127.0.0.1:1/seed", "http://127.0.0.1:2/seed"
-
-
-@dataclass(frozen=True)
-class World:
-    """The torrents on both sides, all stopped but `running`, and the folder that both call their own."""
-
-    folder: str
-    v1: MadeTorrent
-    v2: MadeTorrent
-    hybrid: MadeTorrent
-    private: MadeTorrent
-    running: MadeTorrent
-    magnet: MadeTorrent
-    spare: MadeTorrent
-
-    @property
-    def all(self) -> list[MadeTorrent]:
-        """Those that are there from the start."""
-        return [self.v1, self.v2, self.hybrid, self.private, self.running, self.magnet]
-
-
-def make_world(folder: str) -> World:
-    """New torrents of every kind."""
-    return World(
-        folder,
-        v1=make_torrent("a-v1", 40_000_000),
-        v2=make_torrent("b-v2", 30_000_000, "v2"),
-        hybrid=make_torrent("c-hybrid", 20_000_000, "hybrid"),
-        private=make_torrent("d-private", 10_000_000, private=True),
-        running=make_torrent("e-running", 5_000_000),
-        magnet=made_up_magnet("f-magnet"),
-        spare=make_torrent("g-spare", 1_000_000),
-    )
-
-
-def fill(client: Client, world: World) -> None:
-    """Add the torrents; `v1` lies in a folder of its own."""
-    for made in world.all:
-        source = {"torrent_files": {f"{made.name}.torrent": made.data}} if made.data else {"urls": made.magnet}
-        layout = "Subfolder" if made is world.v1 else "Original"
-        added = client.torrents_add(**source, is_stopped=made is not world.running, content_layout=layout)
-        assert added == "Ok.", (made.name, added)
 
 
 Call = Callable[[Client, World], Any]
@@ -93,9 +49,7 @@ def many(method: str, *more: dict[str, Any], **fields: Any) -> dict[str, Call]:
         "two": on(lambda world: [world.v1.hash, world.hybrid.hash], fields),
         "all": on(lambda world: "all", fields),
     }
-    return calls | {
-        str(changes): on(lambda world: world.v1.hash, fields | changes) for changes in more
-    }
+    return calls | {str(changes): on(lambda world: world.v1.hash, fields | changes) for changes in more}
 
 
 def says(method: str, *arguments: dict[str, Any]) -> dict[str, Call]:
@@ -139,6 +93,7 @@ def gone(client: Client, world: World) -> None:
 # fmt: off
 # The calls, by method and a label of their own.
 CASES: dict[str, dict[str, Call]] = {
+    "sync_maindata": says("sync_maindata", {}, {"rid": 0}),
     "app_version": says("app_version"),
     "app_web_api_version": says("app_web_api_version"),
     "app_build_info": says("app_build_info"),
@@ -166,7 +121,9 @@ CASES: dict[str, dict[str, Call]] = {
     "transfer_info": says("transfer_info"),
     "transfer_download_limit": says("transfer_download_limit"),
     "transfer_upload_limit": says("transfer_upload_limit"),
-    "transfer_set_download_limit": says("transfer_set_download_limit", {}, {"limit": 2_048_000}, {"limit": 0}, {"limit": -5}, {"limit": "x"}),
+    "transfer_set_download_limit": says(
+        "transfer_set_download_limit", {}, {"limit": 2_048_000}, {"limit": 0}, {"limit": -5}, {"limit": "x"},
+    ),
     "transfer_set_upload_limit": says("transfer_set_upload_limit", {}, {"limit": 1_024_000}),
     "transfer_speed_limits_mode": says("transfer_speed_limits_mode"),
     "transfer_set_speed_limits_mode": says(
@@ -180,12 +137,11 @@ CASES: dict[str, dict[str, Call]] = {
     "transfer_set_speed_limits": says("transfer_set_speed_limits"),
     "transfer_pause_session": says("transfer_pause_session"),
     "transfer_resume_session": says("transfer_resume_session"),
-    "sync_maindata": says("sync_maindata", {}, {"rid": 0}),
     "sync_torrent_peers": one("sync_torrent_peers"),
     "torrents_info": says(
         "torrents_info", {}, {"sort": "nonsense"}, {"limit": 2, "sort": "name"}, {"torrent_hashes": UNKNOWN},
-        {"include_trackers": True}, {"include_files": True}, {"category": ""}, {"status_filter": "stopped"}, {"private": True},
-        {"offset": -2, "sort": "name"},
+        {"include_trackers": True}, {"include_files": True}, {"category": ""}, {"status_filter": "stopped"},
+        {"private": True}, {"private": False}, {"offset": -2, "sort": "name"},
     ),
     "torrents_count": says("torrents_count"),
     "torrents_properties": one("torrents_properties"),
@@ -204,16 +160,17 @@ CASES: dict[str, dict[str, Call]] = {
     "torrents_fetch_metadata": says("torrents_fetch_metadata"),
     "torrents_parse_metadata": says("torrents_parse_metadata"),
     "torrents_save_metadata": says("torrents_save_metadata"),
-    "torrents_categories": says("torrents_categories"),
     "torrents_create_category": says(
-        "torrents_create_category", {}, {"name": "tv", "save_path": ""}, {"name": "tv"}, {"name": "a//b"}, {"name": "a\\b"},
-        {"name": "films", "save_path": "/films"}, {"name": "tv/hd"}, {"name": ""}, {"name": "/lead"}, {"name": "trail/"},
+        "torrents_create_category", {}, {"name": "tv", "save_path": ""}, {"name": "tv"}, {"name": "a//b"},
+        {"name": "a\\b"}, {"name": "films", "save_path": "/films"}, {"name": "tv/hd"}, {"name": ""}, {"name": "/lead"},
+        {"name": "trail/"},
         {"name": "p", "save_path": "/p", "download_path": "/q", "enable_download_path": True},
     ),
     "torrents_edit_category": says(
         "torrents_edit_category", {}, {"name": "films", "save_path": "/movies"}, {"name": "none", "save_path": "/x"},
         {"name": "", "save_path": "/x"}, {"name": "films"}, {"name": "films", "save_path": "/movies"},
     ),
+    "torrents_categories": says("torrents_categories"),
     "torrents_set_category": many("torrents_set_category", {"category": "none"}, {"category": ""}, category="tv"),
     "torrents_remove_categories": says("torrents_remove_categories", {}, {"categories": ["films", "none"]}),
     "torrents_tags": says("torrents_tags"),
@@ -237,7 +194,9 @@ CASES: dict[str, dict[str, Call]] = {
         "torrents_set_share_limits", {"ratio_limit": -2, "seeding_time_limit": -1}, {"inactive_seeding_time_limit": 9},
         {"ratio_limit": "x"}, ratio_limit=1.5, seeding_time_limit=100, inactive_seeding_time_limit=-2,
     ),
-    "torrents_set_download_limit": many("torrents_set_download_limit", {"limit": 0}, {"limit": "x"}, {"limit": -1}, limit=1_024_000),
+    "torrents_set_download_limit": many(
+        "torrents_set_download_limit", {"limit": 0}, {"limit": "x"}, {"limit": -1}, limit=1_024_000,
+    ),
     "torrents_set_upload_limit": many("torrents_set_upload_limit", {"limit": 512_000}, limit=1_024_000),
     "torrents_download_limit": many("torrents_download_limit"),
     "torrents_upload_limit": many("torrents_upload_limit"),
@@ -277,14 +236,17 @@ CASES: dict[str, dict[str, Call]] = {
         "again": lambda client, world: client.torrents_edit_webseed(world.v1.hash, SEED, OTHER_SEED),
     },
     "torrents_remove_webseeds": one("torrents_remove_webseeds", urls=[OTHER_SEED]),
-    "torrents_add_peers": many("torrents_add_peers", {"peers": "nonsense"}, {"peers": "127.0.0.1:1|nonsense"}, peers="127.0.0.1:1"),
+    "torrents_add_peers": many(
+        "torrents_add_peers", {"peers": "nonsense"}, {"peers": "127.0.0.1:1|nonsense"}, peers="127.0.0.1:1",
+    ),
     "torrents_set_comment": many("torrents_set_comment", comment="x"),
     "torrents_add": {
         "nothing": lambda client, world: client.torrents_add(),
         "a file": add(
             is_stopped=True, category="new", tags="t1,t2", rename="g-renamed", upload_limit=1_024_000, ratio_limit=2,
-            download_limit=2_048_000, seeding_time_limit=60, inactive_seeding_time_limit=50, is_sequential_download=True,
-            is_first_last_piece_priority=True, content_layout="Subfolder", use_auto_torrent_management=False,
+            download_limit=2_048_000, seeding_time_limit=60, inactive_seeding_time_limit=50,
+            is_sequential_download=True, is_first_last_piece_priority=True, content_layout="Subfolder",
+            use_auto_torrent_management=False,
         ),
         "again": add(is_stopped=True),
         "gone": gone,

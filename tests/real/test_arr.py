@@ -20,7 +20,7 @@ from tests.real.conftest import StartDispatcher, StartNode, copies
 from tests.rig.arr_client import ArrClient, SeedLimits
 from tests.rig.processes import wait_until
 from tests.rig.qbittorrent import RealNode
-from tests.rig.swarm import Seeder
+from tests.rig.swarm import Kind, Seeder
 
 ROUNDS = int(os.environ.get("QBDISPATCH_ROUNDS", "3"))
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240 + 20 * ROUNDS)]
@@ -40,10 +40,11 @@ def switch_queueing_on(url: str) -> None:
 def grab_all(arr: ArrClient, nodes: Sequence[RealNode], seeder: Seeder) -> dict[str, str]:
     """A magnet (one short, one of more than 1024 bytes) and a file each of v1 and hybrid; title by DownloadId."""
     grabbed: dict[str, str] = {}
-    for kind, trackers in (("v1", 1), ("hybrid", 40)):
-        made = seeder.share(f"{arr.kind} {kind} by magnet.bin", SIZE_BYTES, kind)  # type: ignore[arg-type]
+    kinds: list[tuple[Kind, int]] = [("v1", 1), ("hybrid", 40)]
+    for kind, trackers in kinds:
+        made = seeder.share(f"{arr.kind} {kind} by magnet.bin", SIZE_BYTES, kind)
         grabbed[grab(arr, made, LIMITS, trackers=trackers)] = made.name
-        made = seeder.share(f"{arr.kind} {kind} by f\u00efle.bin", SIZE_BYTES, kind)  # type: ignore[arg-type]
+        made = seeder.share(f"{arr.kind} {kind} by f\u00efle.bin", SIZE_BYTES, kind)
         grabbed[grab_file(arr, made, nodes, LIMITS)] = made.name
     return grabbed
 
@@ -115,8 +116,29 @@ def test_sonarr_and_radarr_play_their_whole_sequence_without_a_miss(
     assert used == {node.name for node in nodes}
     calls = sonarr.calls + radarr.calls
     probe = {("app/webapiVersion", 403)} if auth else set()  # asked without a cookie
-    assert {(call.path, call.status) for call in calls if call.status >= 400} == probe
-    print(f"{len(calls)} calls, the slowest {max(call.seconds for call in calls):.3f} s")
+    not_yet = {("torrents/properties", 404)}  # nodes add asynchronously; *arr ask again
+    assert {(call.path, call.status) for call in calls if call.status >= 400} - not_yet == probe
+    print(f"{len(calls)} calls, the slowest: {max(calls, key=lambda call: call.seconds)}")
+
+
+def test_a_hybrid_grabbed_by_half_a_magnet_keeps_its_download_id(
+    start_node: StartNode, start_dispatcher: StartDispatcher
+) -> None:
+    """A magnet with the v1 half only: with the metadata the node lists it under another hash; every poll has it under
+    the first, and import and removal reach it. (Not on 5.x, which itself may crash at that moment while increments are
+    asked for: qBittorrent issue 23833.)"""
+    nodes = [start_node("alone", "4.5.2")]
+    dispatcher = start_dispatcher(nodes, workers=3, sync={"interval_s": 0.5})
+    sonarr = ArrClient(dispatcher.url, "sonarr", category="tv", imported_category="done")
+    with Seeder() as seeder:
+        sonarr.test()
+        made = [seeder.share(f"{number}.bin", SIZE_BYTES, "hybrid") for number in range(2)]
+        grabbed = {grab(sonarr, replace(one, v2=None), LIMITS): one.name for one in made}
+        assert grabbed.keys() == {str(one.v1).upper() for one in made}
+        wait_until(lambda: copies(nodes).keys() == {one.hash for one in made}, 20, "the node to learn the v2 halves")
+        take_home(sonarr, grabbed, nodes)
+    assert sonarr.warnings == []
+    assert copies(nodes) == {}
 
 
 def test_the_script_plays_on_a_single_real_qbittorrent_as_well(start_node: StartNode) -> None:

@@ -14,7 +14,7 @@ from qbdispatch.dispatch.access import NodeAccess
 from qbdispatch.nodes.client import Cookies
 from qbdispatch.nodes.errors import NodeAuthFailed, NodeUnreachable
 from qbdispatch.store.engine import Store
-from qbdispatch.store.sessions import SessionVault
+from qbdispatch.store.sessions import LoginGranted, LoginTaken, SessionVault
 from tests.unit.dispatch.bench import WatchedNode, at_once
 
 TEN_MINUTES = 600
@@ -64,6 +64,13 @@ def test_a_session_that_ended_is_renewed_once_for_everybody(node: WatchedNode, s
     node.forget_sessions()
     assert _crowd(_settings(node), store) == ["v5.1.0"] * 12
     assert node.calls["auth/login"] == 2
+
+
+def test_who_had_to_wait_for_the_store_does_not_log_in_besides_another(store: Store) -> None:
+    """It asks for leave with a time from before its wait; the other's lease then ends further ahead than usual."""
+    vault = SessionVault(store, "n", "credentials")
+    assert isinstance(vault.begin_login(None, 1000.0), LoginGranted)
+    assert isinstance(vault.begin_login(None, 999.0), LoginTaken)
 
 
 def test_wrong_passwords_are_tried_twice_in_ten_minutes_at_most(node: WatchedNode, store: Store) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from qbdispatch.dispatch.adding import Fate, add_to_node
 from qbdispatch.dispatch.dispatcher import Status
+from qbdispatch.store import decisions
 from qbdispatch.store.claims import Phase
 from qbdispatch.store.engine import StoreUnavailable
 from tests.rig.disks import GIB
@@ -81,6 +82,8 @@ def test_a_preview_answers_as_a_submission_would_and_changes_nothing(bench: Benc
     refused = bench.dispatcher.preview(submission(huge))
     assert (refused.status, refused.decision_id) == (Status.REJECTED, None)
     assert codes(refused)["n900"] == ["insufficient_space"]
+    with bench.store.read() as connection:
+        assert decisions.newest(connection, 9) == []
     assert bench.room_gib("n900") == 900
     assert [node.calls.total() for node in three] == calls
     placed = bench.submit(made)

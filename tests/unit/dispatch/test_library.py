@@ -116,9 +116,7 @@ def test_a_new_worker_lists_what_an_old_one_lists(store: Store, library: Library
     assert _listed(old) == {V1: "b", V2[:40]: "b"}
 
 
-def test_a_worker_that_slept_over_two_purges_does_not_list_what_went_meanwhile(
-    store: Store, library: Library
-) -> None:
+def test_a_worker_that_slept_over_two_purges_does_not_list_what_went_meanwhile(store: Store, library: Library) -> None:
     """The store has forgotten the removal: the worker begins anew."""
     write(store, "a", V1)
     write(store, "a", OTHER)

@@ -76,9 +76,9 @@ def test_a_tag_is_one_of_several(asked: str | None, found: list[str]) -> None:
     assert _found([{"tags": one} for one in ("a, b", "", "ab")], "tags", tag=asked) == found
 
 
-@pytest.mark.parametrize(("asked", "found"), [(None, [True, False, None]), (True, [True]), (False, [False])])
-def test_private_is_asked_for_only_where_it_is_known(asked: bool | None, found: list[bool | None]) -> None:
-    """A torrent without metadata is neither."""
+@pytest.mark.parametrize(("asked", "found"), [(None, [True, False, None]), (True, [True]), (False, [False, None])])
+def test_what_is_not_known_to_be_private_is_public(asked: bool | None, found: list[bool | None]) -> None:
+    """As qBittorrent takes a torrent without metadata."""
     assert _found([{"private": one} for one in (True, False, None)], "private", private=asked) == found
 
 

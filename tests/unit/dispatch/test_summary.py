@@ -75,13 +75,14 @@ def test_of_unlike_seed_limits_the_strictest_is_shown(name: str) -> None:
     limited = {f"{name}_enabled": True, name: 30}
     stricter = {f"{name}_enabled": True, name: 20}
     free = {f"{name}_enabled": False, name: 10}
-    shown = [preferences(nodes) for nodes in ([free, limited, stricter], [free, free], [{}])]
+    fleets: list[list[dict[str, Any]]] = [[free, limited, stricter], [free, free], [{}]]
+    shown = [preferences(nodes) for nodes in fleets]
     assert [(one[f"{name}_enabled"], one[name]) for one in shown] == [(True, 20), (False, -1), (False, -1)]
 
 
 def test_the_rest_is_the_first_nodes_and_no_node_is_changed() -> None:
     """Whose paths and names are shown is decided by the caller."""
-    nodes = [{"save_path": "/a", "dht": True}, {"save_path": "/b", "dht": False}]
+    nodes: list[dict[str, Any]] = [{"save_path": "/a", "dht": True}, {"save_path": "/b", "dht": False}]
     shown = preferences(nodes)
     assert (shown["save_path"], nodes[0]["dht"], preferences([])) == ("/a", True, {})
 

@@ -12,7 +12,14 @@ LIMITS = {"hashes": "h", "ratioLimit": "1", "seedingTimeLimit": "2"}
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("v4.5.2", (4, 5)), ("v5.1.0", (5, 1)), ("v5.3.0alpha1", (5, 3)), ("4.12.1", (4, 12)), ("", (5, 1)), ("x", (5, 1))],
+    [
+        ("v4.5.2", (4, 5)),
+        ("v5.1.0", (5, 1)),
+        ("v5.3.0alpha1", (5, 3)),
+        ("4.12.1", (4, 12)),
+        ("", (5, 1)),
+        ("x", (5, 1)),
+    ],
 )
 def test_a_version_is_read_from_what_a_node_calls_itself(text: str, version: Version) -> None:
     """What cannot be read counts as the version we pose as."""

@@ -25,7 +25,9 @@ HARMFUL = {"uploading", "stalledUP", "forcedUP", "queuedUP", "stoppedUP", "pause
 VERSIONS = [(4, 5, 2), (5, 1, 0), (5, 3, 0)]
 
 
-def _shown(away: bool = False, node: NodeSettings = NODE, **raw: Any) -> dict[str, Any]:
+def _shown(**raw: Any) -> dict[str, Any]:
+    """The row with `node` and `away` taken out of what is given."""
+    node, away = raw.pop("node", NODE), raw.pop("away", False)
     return outward_row(raw, "a" * 40, node, away=away)
 
 

@@ -53,7 +53,7 @@ def test_each_revision_brings_what_changed_after_it_and_nothing_else(connection:
 
 def test_workers_share_rows_and_revisions(store: Store, second: Store) -> None:
     """What one writes the other reads, every field of the row with its type, on the node it is on alone."""
-    row = {"name": "ä \ud800", "ratio": 0.5, "private": None, "seq_dl": True, "size": 2**40}
+    row: dict[str, Any] = {"name": "ä \ud800", "ratio": 0.5, "private": None, "seq_dl": True, "size": 2**40}
     with store.write() as connection:
         _put(connection, A, **row)
         _put(connection, A, node="b")
