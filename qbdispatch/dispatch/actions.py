@@ -118,9 +118,10 @@ class Actions:
             self.send(access, "POST", endpoint, fields[access.node.name])
             preferences = access.call(access.client.preferences)
             limits = access.call(access.client.rate_limits)
+            queue = {"queueing": preferences.get("queueing_enabled") is True}
             with self._store.write() as connection:
                 mirror.keep_preferences(connection, access.node.name, preferences)
-                mirror.change_state(connection, access.node.name, limits)
+                mirror.change_state(connection, access.node.name, limits | queue)
 
         self._on_each({name: [] for name in fields}, act)
 

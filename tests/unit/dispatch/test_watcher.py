@@ -98,7 +98,7 @@ def test_failures_make_the_calls_ever_more_seldom_and_an_answer_ends_that(
     assert state.up_since == state.seen_at
     assert before <= (state.up_since or 0)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
-    node.garbage = "html"
+    node.close()
     assert watcher.tick() == 2
     assert "answers again" in caplog.text
 
