@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import requests
@@ -128,7 +129,8 @@ class Actions:
     def ask(self, entry: Entry, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
         """A question about one torrent, put to its node. Raises `NodeError`."""
         access = self._fleet.members[entry.node]
-        return self.send(access, method, endpoint, {**fields, "hash": entry.node_id})
+        (now,) = self._as_listed_now(access, [entry])
+        return self.send(access, method, endpoint, {**fields, "hash": now.node_id})
 
     def detail(self, entry: Entry, kind: str, fields: Mapping[str, str]) -> Any:
         """`torrents/<kind>` of one torrent: live, or as last known where its node does not answer. Raises
@@ -164,6 +166,22 @@ class Actions:
             snapshot = snapshots.latest(connection).get(node)
         return parse_version(snapshot.version if snapshot else "")
 
+    def _as_listed_now(self, access: NodeAccess, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries under the ids that the node has for them now. A hybrid that came as a v1 magnet gets another id
+        with its metadata, which the mirror may not know yet; a call with the old one would be ignored in silence."""
+        unsure = [entry.node_id for entry in entries if not entry.row["has_metadata"]]
+        if not unsure:
+            return list(entries)
+        listed = access.call(lambda cookies: access.client.rows(cookies, unsure))
+        if len(listed) == len(unsure):
+            return list(entries)
+        everything = access.call(lambda cookies: access.client.rows(cookies, None))
+        by_v1 = {str(row.get("infohash_v1")): node_id for node_id, row in everything.items()}
+        return [
+            replace(entry, node_id=by_v1.get(entry.node_id, entry.node_id)) if entry.node_id in unsure else entry
+            for entry in entries
+        ]
+
     def _located(self, hashes: str) -> dict[str, list[Entry]]:
         """The entries meant by `hashes`, by node; every copy of a torrent is meant."""
         shelf = self._library.shelf()
@@ -182,7 +200,12 @@ class Actions:
     def _on_each(self, found: Mapping[str, list[Entry]], act: Callable[[NodeAccess, list[Entry]], None]) -> None:
         """Act on all nodes at once; each is under its own time limit. A conflict on some nodes, say where queueing
         is off, does not spoil what the others did."""
-        failures = _at_once(lambda name: _failure(lambda: act(self._fleet.members[name], found[name])), list(found))
+
+        def act_there(name: str) -> None:
+            access = self._fleet.members[name]
+            act(access, self._as_listed_now(access, found[name]))
+
+        failures = _at_once(lambda name: _failure(lambda: act_there(name)), list(found))
         raised = {name: error for name, error in zip(found, failures, strict=True) if error is not None}
         conflicts = [error for error in raised.values() if isinstance(error, NodeRefused) and error.status == CONFLICT]
         if raised and (len(raised) > len(conflicts) or len(conflicts) == len(found)):

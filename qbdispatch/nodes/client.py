@@ -94,10 +94,11 @@ class NodeClient:
                 return AddReply.NOT_TAKEN
             return read_add_reply(response.text)
 
-    def rows(self, cookies: Cookies, node_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The node's rows of these torrents, by the ids that it has."""
+    def rows(self, cookies: Cookies, node_ids: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+        """The node's rows of these torrents (`None`: of all), by the ids that it has."""
+        wanted = None if node_ids is None else list(node_ids)
         with self._client() as client:
-            answer = client.torrents_info(torrent_hashes=list(node_ids), requests_args=self._args(cookies))
+            answer = client.torrents_info(torrent_hashes=wanted, requests_args=self._args(cookies))
         return {str(row["hash"]): row for row in _rows(answer) if row.get("hash")}
 
     def send(self, cookies: Cookies, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:

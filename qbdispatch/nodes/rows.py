@@ -5,6 +5,7 @@ states, limits of -2 ("as the node's settings say", which a client would look up
 and, while the node does not answer, a state in which no client imports, moves or deletes anything.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,12 @@ _LIMITS = (
     ("seeding_time_limit", "max_seeding_time"),
     ("inactive_seeding_time_limit", "max_inactive_seeding_time"),
 )
+_LIMIT_FIELDS = (
+    ("ratio_limit", "ratioLimit"),
+    ("seeding_time_limit", "seedingTimeLimit"),
+    ("inactive_seeding_time_limit", "inactiveSeedingTimeLimit"),
+)
+_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 _PATHS = ("save_path", "content_path", "download_path", "root_path")
 _STATES = {"pausedDL": "stoppedDL", "pausedUP": "stoppedUP", "allocating": "downloading"}
 _AT_REST = frozenset({"stoppedDL", "error", "missingFiles"})
@@ -103,4 +110,5 @@ def expected_row(
         "state": "stoppedDL" if stopped else "metaDL" if magnet else "queuedDL",
         "tags": ", ".join(tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()),
         "total_size": size_bytes or -1,
+        **{own: float(given) for own, field in _LIMIT_FIELDS if _NUMBER.fullmatch(given := fields.get(field, ""))},
     }

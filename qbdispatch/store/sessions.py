@@ -58,16 +58,7 @@ class SessionVault:
     def begin_login(self, stale: int | None, now: float) -> Session | Refused | LoginTaken | LoginGranted:
         """Ask for leave to log in because the session of generation `stale` is gone (`None`: there was none)."""
         with self._store.write() as connection:
-            row = self._row(connection)
-            if row is None:
-                row = {
-                    "node": self._node,
-                    "generation": 0,
-                    "refusals": 0,
-                    "refusal_detail": "",
-                    "credentials": "",
-                }
-                connection.execute(insert(sessions).values(row))
+            row = self._present_row(connection)
             standing = self._standing(row, now)
             if isinstance(standing, Refused) or (standing is not None and standing.generation != stale):
                 return standing

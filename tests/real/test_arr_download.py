@@ -71,7 +71,7 @@ def test_only_what_has_reached_its_own_nodes_limit_may_be_removed(
     """One node stops torrents at ratio 0, the other has no limit. Of finished and stopped torrents, *arr may remove
     (and move) those that have no limit of their own on the one, and those that asked for ratio 0 on the other; not
     those without a limit on the other."""
-    strict, lenient = nodes = [start_node("strict", "5.1.0"), start_node("lenient")]
+    strict, lenient = nodes = [start_node(name, "5.1.0") for name in ("strict", "lenient")]
     strict.session().set_preferences('{"max_ratio_enabled": true, "max_ratio": 0}')
     dispatcher = start_dispatcher(nodes, workers=2, own={node.name: {"categories": [node.name]} for node in nodes})
     on_strict, on_lenient = (ArrClient(dispatcher.url, "radarr", category=node.name) for node in nodes)
@@ -80,7 +80,7 @@ def test_only_what_has_reached_its_own_nodes_limit_may_be_removed(
         own_limit = grab(on_lenient, seeder.share("own limit.bin", SIZE_BYTES), UNTIL_DONE)
         no_limit = grab(on_lenient, seeder.share("no limit.bin", SIZE_BYTES))
         item_when(on_lenient, no_limit, "is_importable")
-        lenient.session().post("torrents/pause", hashes=no_limit.lower())
+        lenient.session().post("torrents/stop", hashes=no_limit.lower())
         item_when(on_strict, global_limit, "can_be_removed")
         item_when(on_lenient, own_limit, "can_be_removed")
         stopped = on_lenient.poll()[no_limit]

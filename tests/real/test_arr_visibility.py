@@ -14,7 +14,7 @@ import requests
 
 from tests.real.arr_stage import fleet, grab
 from tests.real.conftest import StartDispatcher, StartNode
-from tests.rig.arr_client import ArrClient
+from tests.rig.arr_client import ArrClient, SeedLimits
 from tests.rig.dispatcher import Dispatcher
 from tests.rig.processes import process_state, wait_until
 from tests.rig.qbittorrent import RealNode
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.real
 INTERVAL_SECONDS = 2.0
 SLACK_SECONDS = 0.5
 WORKERS = 3
+LIMITS = SeedLimits(ratio=1.5, minutes=30_000)
 
 
 def each_worker(dispatcher: Dispatcher) -> Iterator[int]:
@@ -80,9 +81,10 @@ def test_what_is_changed_through_us_shows_in_the_very_next_call_to_any_worker(
     added: list[str] = []
     for one in itertools.chain.from_iterable(zip(made, files, strict=True)):
         rid = increment(url, 0)["rid"]
-        id_ = arr.grab_file(one.name, one.data) if one.data else grab(arr, one)
+        id_ = arr.grab_file(one.name, one.data, LIMITS) if one.data else grab(arr, one, LIMITS)
         for _ in each_worker(dispatcher):
-            assert arr.poll()[id_].row["category"] == "tv"
+            row = arr.poll()[id_].row
+            assert (row["category"], row["ratio_limit"], row["seeding_time_limit"]) == ("tv", 1.5, 30_000)
             assert increment(url, rid)["torrents"][id_.lower()]["name"] == one.name
         rid = increment(url, 0)["rid"]
         arr.mark_imported(id_)

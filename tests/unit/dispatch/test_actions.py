@@ -140,3 +140,21 @@ def test_a_question_about_a_torrent_goes_to_its_node_by_its_nodes_hash(fleet: Fl
         fleet.actions.detail(entry, "trackers", {})
     with pytest.raises(NodeError):
         fleet.actions.ask(entry, "GET", "torrents/pieceStates", {})
+
+
+def test_a_torrent_that_its_node_has_just_renamed_is_reached_all_the_same(fleet: Fleet) -> None:
+    """A hybrid that came by its v1 hash gets another id with the metadata; before any poll, a change and a removal
+    under the old one still arrive, instead of being ignored by the node and pretended by us."""
+    node, hybrid = fleet.nodes[0], make_torrent("hybrid", GIB, "hybrid")
+    half = parse_url(f"magnet:?xt=urn:btih:{hybrid.v1}")
+    assert half is not None
+    assert hybrid.v1 is not None
+    node.put(half)
+    fleet.bench.poll("a")
+    del node.torrents_by_hash[half.hash]
+    put(node, hybrid)
+
+    fleet.actions.on_torrents("torrents/stop", hybrid.v1, {})
+    assert node.torrents_by_hash[hybrid.hash]["state"] == "stoppedDL"
+    fleet.actions.delete(hybrid.v1, delete_files=True)
+    assert hybrid.hash not in node.torrents_by_hash
