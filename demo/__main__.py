@@ -189,7 +189,7 @@ def _curl(arguments: list[str], *, shown: bool) -> Any:
 def _addresses(dispatcher: Dispatcher, nodes: Sequence[RealNode]) -> str:
     rows: list[list[Any]] = [["dispatcher", dispatcher.url, "(any)", "(any)"]]
     rows += [[f"{node.name} ({node.version})", node.url, node.username, node.password] for node in nodes]
-    return table(["open in a browser", "address", "user", "password"], rows)
+    return table(["what", "address", "user", "password"], rows)
 
 
 if __name__ == "__main__":
