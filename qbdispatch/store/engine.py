@@ -35,7 +35,11 @@ class Store:
         """Raises `StoreUnavailable` where the folder of the database file cannot be written."""
         self._engine = _sqlite_engine(url)
         self._writing = self._engine.execution_options(qbdispatch_begin="BEGIN IMMEDIATE")
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -95,7 +99,11 @@ def _sqlite_engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(dbapi_connection: Any, _record: Any) -> None:
         dbapi_connection.isolation_level = None  # the driver's own BEGIN would come too late to take the lock
-        _use_wal(dbapi_connection)
+        try:
+            _use_wal(dbapi_connection)
+        except sqlite3.Error:
+            dbapi_connection.close()  # nobody else knows of it yet
+            raise
         dbapi_connection.execute("PRAGMA synchronous=NORMAL")
         dbapi_connection.execute("PRAGMA foreign_keys=ON")
 
