@@ -68,7 +68,7 @@ def test_a_download_is_imported_from_where_its_node_put_it_and_its_files_go_with
             assert sonarr.poll() == {}
             wait_until(partial(is_gone, node.disk.path / name), 10, f"{name} to be deleted")
     assert copies(nodes) == {}
-    wait_until(lambda: ArrClient(plain_url, category="").poll() == {}, 5, "the other dispatcher to see it")
+    wait_until(lambda: ArrClient(plain_url, category="").poll() == {}, 20, "the other dispatcher to see it")
 
 
 def test_only_what_has_reached_its_own_nodes_limit_may_be_removed(
