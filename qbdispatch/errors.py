@@ -1,17 +1,18 @@
 """The root of every error this package raises on purpose.
 
 QbdispatchError
-├── config.loader.ConfigError        the configuration has faults; all of them are named
+├── config.faults.ConfigError        the configuration has faults; all of them are named
 ├── torrents.errors.TorrentError     the submitted torrent cannot be used
 │   ├── InvalidMagnet
 │   ├── InvalidTorrentFile
 │   └── FetchFailed                  a .torrent URL did not yield a torrent
-├── dispatch.request.InvalidSubmission   a field of a submission cannot be used
 ├── nodes.errors.NodeError           a node did not do what was asked
 │   ├── NodeUnreachable              nothing was sent: safe to go on with another node
+│   ├── NodeForbidden                no valid session: nothing was done
 │   ├── NodeAuthFailed               the node refuses our credentials, or we are in back-off because it did
 │   ├── NodeRefused                  the node answered, and the answer is no
 │   └── NodeOutcomeUnknown           sent, but no answer: the node may or may not have done it
+├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node
 └── store.engine.StoreUnavailable    the database does not answer
 """
 
