@@ -1,4 +1,4 @@
-"""Leads the fleet from one worker: holds the lease and runs a watcher for each node.
+"""Leads the fleet from one worker: holds the lease and runs a watcher for each node, and the chores.
 
 Every worker runs a `Leader`; the one that holds the lease polls, the others try to take it over each second, so that
 a dead leader is replaced as soon as its lease has run out.
@@ -10,35 +10,35 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet
+from qbdispatch.dispatch.chores import Chore
 from qbdispatch.dispatch.folders import clashes, known_save_paths
 from qbdispatch.dispatch.watcher import Watcher
-from qbdispatch.store import details, leases, mirror
+from qbdispatch.store import leases
 from qbdispatch.store.engine import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 LEASE = "poller"
 LEASE_SECONDS = 5.0
 RENEW_SECONDS = 1.0
-PURGE_SECONDS = 600.0
 
 
 class Leader:
     """Tries to lead until stopped. Make and start it after any fork: it owns threads."""
 
-    def __init__(self, store: Store, fleet: Fleet, sync: SyncSettings) -> None:
+    def __init__(self, store: Store, fleet: Fleet, sync: SyncSettings, chores: Sequence[Chore] = ()) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._store = store
         self._fleet = fleet
         self._sync = sync
         self._stop = threading.Event()
-        self._purged_at = time.monotonic()
-        self._term: threading.Event | None = None  # set to end the watchers of the present term
+        self._chores = chores
+        self._term: threading.Event | None = None  # set to end the watchers and chores of the present term
         self._unwarned: set[str] = set()  # nodes whose save paths may still have to be warned of
         self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
 
@@ -47,7 +47,7 @@ class Leader:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watchers and let another worker lead at once."""
+        """End what it runs and let another worker lead at once."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(LEASE_SECONDS)  # it may be taking the lease at this moment
@@ -63,7 +63,6 @@ class Leader:
             if self._acquire():
                 self._begin_term()
                 self._warn_of_clashes()
-                self._purge()
             else:
                 self._end_term()
             self._stop.wait(RENEW_SECONDS)
@@ -75,18 +74,6 @@ class Leader:
         except StoreUnavailable as error:
             log.error("cannot hold the lease: %s", error)
             return False
-
-    def _purge(self) -> None:
-        """Now and then, let the mirror forget torrents that went long ago."""
-        if time.monotonic() - self._purged_at < PURGE_SECONDS:
-            return
-        self._purged_at = time.monotonic()
-        try:
-            with self._store.write() as connection:
-                mirror.purge(connection)
-                details.purge(connection)
-        except StoreUnavailable as error:
-            log.error("the mirror could not be purged: %s", error)
 
     def _warn_of_clashes(self) -> None:
         """Once a term, when all nodes' save paths are known, or as soon as two of them are found to clash."""
@@ -117,7 +104,9 @@ class Leader:
         self._unwarned = set(self._fleet.members)
         for access in self._fleet.members.values():
             watcher = Watcher(access, self._fleet, self._store, self._sync, self._leads)
-            _start(watcher.run, self._term, access.node.name)
+            _start(watcher.run, self._term, f"watch-{access.node.name}")
+        for chore in self._chores:
+            _start(chore.run, self._term, f"chore-{chore.name}")
 
     def _end_term(self) -> None:
         if self._term is not None:
@@ -125,15 +114,15 @@ class Leader:
             self._term = None
 
 
-def _start(run: Callable[[threading.Event], None], term: threading.Event, node: str) -> None:
-    threading.Thread(target=_guarded, args=(run, term, node), name=f"watch-{node}", daemon=True).start()
+def _start(run: Callable[[threading.Event], None], term: threading.Event, name: str) -> None:
+    threading.Thread(target=_guarded, args=(run, term, name), name=name, daemon=True).start()
 
 
-def _guarded(run: Callable[[threading.Event], None], term: threading.Event, node: str) -> None:
+def _guarded(run: Callable[[threading.Event], None], term: threading.Event, name: str) -> None:
     """A watcher must outlive any surprise that a node's answer holds; what it was is in the log."""
     while not term.is_set():
         try:
             run(term)
         except Exception:
-            log.exception("the watcher of node %s failed and begins anew", node)
+            log.exception("%s failed and begins anew", name)
             term.wait(LEASE_SECONDS)

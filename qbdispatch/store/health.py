@@ -20,6 +20,10 @@ class NodeState:
     fault_detail: str = ""
     up_since: float | None = None
     seen_at: float | None = None
+    cause: str | None = None
+    failures: int = 0
+    retry_at: float | None = None
+    latency_ms: float | None = None
 
 
 def states(connection: Connection) -> dict[str, NodeState]:
@@ -31,7 +35,7 @@ def states(connection: Connection) -> dict[str, NodeState]:
 def register(connection: Connection, names: Iterable[str]) -> None:
     """Make sure that every configured node has a row."""
     for name in set(names) - states(connection).keys():
-        connection.execute(insert(node_states).values(node=name, draining=False, fault_detail=""))
+        connection.execute(insert(node_states).values(node=name, draining=False, fault_detail="", failures=0))
 
 
 def set_draining(connection: Connection, node: str, draining: bool) -> None:

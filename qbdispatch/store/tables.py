@@ -4,7 +4,20 @@ Times are seconds since 1970 (UTC), sizes bytes, speeds bytes per second, hashes
 `v2` 64).
 """
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -17,6 +30,10 @@ node_states = Table(
     Column("fault_detail", Text, nullable=False, default=""),
     Column("up_since", Float),  # since when it has answered without a fault
     Column("seen_at", Float),  # when it last answered
+    Column("cause", String(32)),  # what exactly is wrong, nodes.errors.Cause; NULL while all is well
+    Column("failures", Integer, nullable=False, default=0),  # polls in a row that failed
+    Column("retry_at", Float),  # when the leader tries it again
+    Column("latency_ms", Float),  # of the last cheap call that was answered
 )
 
 sessions = Table(
@@ -153,4 +170,71 @@ details = Table(
     Column("hash", String(64), primary_key=True),
     Column("kind", String(16), primary_key=True),  # properties, files, trackers, ...
     Column("document", JSON, nullable=False),  # the last answer, for when the node is away
+)
+
+held = Table(
+    "held",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the order in which they came
+    Column("v1", String(40)),
+    Column("v2", String(64)),
+    Column("name", Text),  # as the client named it, if it did
+    Column("size_estimate", BigInteger),  # as the client gave it, if it did
+    Column("size", BigInteger, nullable=False),  # the bytes that it will claim
+    Column("category", Text, nullable=False),
+    Column("fields", JSON, nullable=False),  # form fields of torrents/add
+    Column("magnet", Text),
+    Column("content", LargeBinary),  # the .torrent file, where it came as one
+    Column("decision_id", String(32), nullable=False),
+    Column("held_at", Float, nullable=False),
+    Column("noticed_at", Float),  # when its long wait was told to the user
+    Index("held_v1", "v1"),
+    Index("held_v2", "v2"),
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("name", String(64), primary_key=True),  # what is counted, such as submissions
+    Column("label", String(64), primary_key=True),  # outcome and reason
+    Column("value", BigInteger, nullable=False),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("at", Float, primary_key=True),
+    Column("free_bytes", BigInteger),  # NULL: not known
+    Column("effective_free_bytes", BigInteger),  # NULL: not known
+    Column("download_speed", BigInteger, nullable=False),
+    Column("active_downloads", Integer, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("key", String(128), primary_key=True),  # event and what it is about, such as node_down:box-1
+    Column("since", Float, nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event", String(32), nullable=False),
+    Column("raised_at", Float, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Float, nullable=False),  # not to be sent before
+    Index("notices_next_at", "next_at"),
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("name", String(128), primary_key=True),  # what is limited, and for whom
+    Column("tokens", Float, nullable=False),
+    Column("filled_at", Float, nullable=False),
 )

@@ -155,7 +155,7 @@ def test_a_watcher_outlives_what_nobody_foresaw(
     with bench.store.write() as connection:
         health.register(connection, members)
     hire(Fleet(members))
-    wait_until(lambda: "watcher of node a failed and begins anew" in caplog.text, 10, "the surprise to be logged")
+    wait_until(lambda: "watch-a failed and begins anew" in caplog.text, 10, "the surprise to be logged")
     wait_until(lambda: well.calls["sync/maindata"] > 1, 10, "the other node to be polled")
     watcher = next(thread for thread in threading.enumerate() if thread.name == "watch-a")
     watcher.join(0.2)
