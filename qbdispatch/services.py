@@ -1,6 +1,7 @@
 """The composition root: everything a request needs, built once per process and never changed."""
 
 import atexit
+import time
 from dataclasses import dataclass
 
 from flask import Flask, current_app
@@ -36,7 +37,7 @@ def build_services(settings: Settings) -> Services:
     """Open the store and make the clients; starts no thread. Raises `StoreUnavailable`."""
     store = Store(settings.database_url)
     with store.write() as connection:
-        health.register(connection, [node.name for node in settings.nodes])
+        health.register(connection, [node.name for node in settings.nodes], time.time())
     fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
     library = Library(store, fleet)
     return Services(

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from qbdispatch.errors import QbdispatchError
+from qbdispatch.store import damage, trouble
 
 BUSY_TIMEOUT_SECONDS = 10.0
 
@@ -33,6 +34,10 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """Raises `StoreUnavailable` where the folder of the database file cannot be written."""
+        try:
+            self._in_use = damage.examined(url, make=lambda fresh: Store(fresh).close())
+        except (OSError, sqlite3.Error) as error:
+            raise StoreUnavailable(f"the store is damaged, and a new one could not be made: {error}") from error
         self._engine = _sqlite_engine(url)
         self._writing = self._engine.execution_options(qbdispatch_begin="BEGIN IMMEDIATE")
         try:
@@ -57,6 +62,8 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if self._in_use is not None:
+            self._in_use.close()
 
     def _migrate(self) -> None:
         """Bring the schema to the newest version; workers that start together wait for the first one."""
@@ -64,7 +71,8 @@ class Store:
         config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
         with self.write() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with trouble.unknown_schema_named(StoreUnavailable):
+                command.upgrade(config, "head")
 
 
 @contextmanager
@@ -73,7 +81,7 @@ def _named_faults() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreUnavailable(f"the store does not answer: {cause}") from error
+        raise StoreUnavailable(trouble.sentence(cause)) from error
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -72,3 +72,13 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="snapshots already exists"):
         Store(f"sqlite:///{path}")
     assert tables_of(path) == {"snapshots"}
+
+
+def test_a_schema_from_a_newer_version_is_refused_and_left_as_it_is(store: Store, tmp_path: Path) -> None:
+    """Whoever went back to an older version is told what to do."""
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreUnavailable, match=r"the schema 9999 of a newer version.*put back a backup"):
+        Store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    with store.read() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"
