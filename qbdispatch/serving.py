@@ -25,9 +25,13 @@ class StoreRefused(QbdispatchError):
 
 
 def begin() -> None:
-    """Accept the configuration, or end this process with all its faults on stderr."""
+    """Accept the configuration, or end this process with all its faults on stderr. A database elsewhere may be away
+    while we start; a file that cannot be opened now cannot be opened later either."""
     try:
-        _accept()
+        settings = load_settings()
+        if settings.database_url.startswith("sqlite:"):
+            _try_store(settings.database_url)
+        accept(settings)
     except (ConfigError, StoreRefused) as error:
         sys.stderr.write(f"qbdispatch cannot start:\n{error}\n")
         sys.exit(START_REFUSED)
@@ -37,18 +41,14 @@ def accept_changes(say: Say, complain: Say) -> bool:
     """Accept the configuration as it is now. `False` where it cannot be used: then the last one stays, and the log
     tells all faults."""
     try:
-        _accept()
+        settings = load_settings()
+        _try_store(settings.database_url)
     except (ConfigError, StoreRefused) as error:
         complain(f"the configuration cannot be used; the service goes on with the one before:\n{error}")
         return False
+    accept(settings)
     say("the configuration was read anew")
     return True
-
-
-def _accept() -> None:
-    settings = load_settings()
-    _try_store(settings.database_url)
-    accept(settings)
 
 
 def _try_store(url: str) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.chores import Chore
+from qbdispatch.dispatch.complaint import Complaint
 from qbdispatch.dispatch.folders import clashes, known_save_paths
 from qbdispatch.dispatch.watcher import Watcher
 from qbdispatch.store import leases
@@ -31,13 +32,22 @@ RENEW_SECONDS = 1.0
 class Leader:
     """Tries to lead until stopped. Make and start it after any fork: it owns threads."""
 
-    def __init__(self, store: Store, fleet: Fleet, sync: SyncSettings, chores: Sequence[Chore] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        sync: SyncSettings,
+        chores: Sequence[Chore] = (),
+        retired: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`retired` is asked before each renewal; once it says yes, this worker never leads again."""
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._store = store
         self._fleet = fleet
         self._sync = sync
+        self._complaint = Complaint(log)
         self._stop = threading.Event()
-        self._retired = False
+        self._retired = retired
         self._chores = chores
         self._term: threading.Event | None = None  # set to end the watchers and chores of the present term
         self._unwarned: set[str] = set()  # nodes whose save paths may still have to be warned of
@@ -46,10 +56,6 @@ class Leader:
     def start(self) -> None:
         """Begin to try, in a daemon thread."""
         self._thread.start()
-
-    def retire(self) -> None:
-        """Never lead again, from the next renewal on; fit for a signal handler, as it takes no lock."""
-        self._retired = True
 
     def stop(self) -> None:
         """End what it runs and let another worker lead at once."""
@@ -68,7 +74,7 @@ class Leader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if self._retired:
+            if self._retired():
                 self._step_down()
                 return
             if self._acquire():
@@ -81,10 +87,12 @@ class Leader:
     def _acquire(self) -> bool:
         try:
             with self._store.write() as connection:
-                return leases.acquire(connection, LEASE, self.owner, now=time.time(), ttl_seconds=LEASE_SECONDS)
+                leads = leases.acquire(connection, LEASE, self.owner, now=time.time(), ttl_seconds=LEASE_SECONDS)
         except StoreUnavailable as error:
-            log.error("cannot hold the lease: %s", error)
+            self._complaint.say(f"cannot hold the lease: {error}")
             return False
+        self._complaint.over()
+        return leads
 
     def _warn_of_clashes(self) -> None:
         """Once a term, when all nodes' save paths are known, or as soon as two of them are found to clash."""

@@ -86,7 +86,11 @@ class Ledger:
             now = time.time()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
             document["attempts"] = attempts
-            winner = None if self._must_wait(connection, document, now) else decision.winner
+            winner = decision.winner
+            if self._must_wait(connection, document, now):
+                winner = None
+            else:
+                health.end_beginning(connection)
             decisions.keep(connection, decision_id, document, decided_at=now)
             if winner is None:
                 return Rejected(document)

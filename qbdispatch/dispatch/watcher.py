@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
+from qbdispatch.dispatch.complaint import Complaint
 from qbdispatch.dispatch.heal import heal
 from qbdispatch.dispatch.labelling import Work, carry_out, compare
 from qbdispatch.dispatch.mirroring import NodeMirror
@@ -64,6 +65,7 @@ class Watcher:
         self._next_poll = 0.0
         self._took: float | None = None
         self._failures = 0
+        self._complaint = Complaint(log)
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
@@ -80,9 +82,10 @@ class Watcher:
         except NodeError as error:
             return self._failed(error)
         except StoreUnavailable as error:
-            log.error("node %s: %s", self._access.node.name, error)
+            self._complaint.say(f"node {self._access.node.name}: {error}")
             self._begin_anew()  # what the last poll changed was not written
             return self._interval
+        self._complaint.over()
         if self._failures:
             log.warning("node %s answers again", self._access.node.name)
         self._failures = 0

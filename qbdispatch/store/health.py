@@ -49,6 +49,12 @@ def begun_at(connection: Connection) -> float:
     return float(connection.execute(select(counters.c.value).where(counters.c.name == BEGUN)).scalar() or 0)
 
 
+def end_beginning(connection: Connection) -> None:
+    """All first nodes are known, or were waited for: one that is added from now on keeps nobody waiting."""
+    begun = (counters.c.name == BEGUN) & (counters.c.value > 0)
+    connection.execute(update(counters).where(begun).values(value=0))
+
+
 def set_draining(connection: Connection, node: str, draining: bool) -> None:
     """Keep new torrents off a node, or let them come again."""
     connection.execute(update(node_states).where(node_states.c.node == node).values(draining=draining))
