@@ -39,9 +39,15 @@ def register(connection: Connection, names: Iterable[str], now: float = 0.0) -> 
     """Make sure that every configured node has a row. The first ever tell that the store begins `now`."""
     known = states(connection).keys()
     if not known:
-        connection.execute(insert(counters).values(name=BEGUN, value=int(now)))
+        _begin(connection, int(now))
     for name in set(names) - known:
         connection.execute(insert(node_states).values(node=name, draining=False, fault_detail="", failures=0))
+
+
+def _begin(connection: Connection, now: int) -> None:
+    """A store that was rebuilt from next to nothing tells it already."""
+    if not connection.execute(update(counters).where(counters.c.name == BEGUN).values(value=now)).rowcount:
+        connection.execute(insert(counters).values(name=BEGUN, value=now))
 
 
 def begun_at(connection: Connection) -> float:

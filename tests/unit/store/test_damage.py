@@ -92,6 +92,8 @@ def test_a_damaged_file_is_kept_and_replaced(
     content = path.read_bytes()
     with opened(path) as store, store.write() as connection:
         claim(connection, hybrid(3))
+        health.register(connection, ["a", "b"], now())
+        assert abs(now() - health.begun_at(connection)) < 60
     assert aside(path).read_bytes() == content
     assert find_fault(path) is None
     assert f"{path} is damaged (" in caplog.text
