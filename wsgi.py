@@ -1,13 +1,15 @@
 """The entry for gunicorn and other WSGI servers: `wsgi:app`. Only this and gunicorn.conf.py read the environment."""
 
 import logging
+import signal
 import sys
 import time
+from types import FrameType
 
 from qbdispatch.app import create_app
 from qbdispatch.config.accepted import accepted
 from qbdispatch.config.loader import ConfigError, load_settings
-from qbdispatch.ending import Ending
+from qbdispatch.dispatch.leader import Leader
 from qbdispatch.services import start_leader
 from qbdispatch.store.engine import StoreUnavailable
 
@@ -15,13 +17,26 @@ BOOT_FAILED = 3  # gunicorn takes this code as "do not start this worker again",
 START_AGAIN = 1
 START_AGAIN_SECONDS = 2.0
 
+
+def step_down_at_sigterm(leader: Leader) -> None:
+    """A worker that is to end may still have requests to finish: let another one lead meanwhile."""
+    finish = signal.getsignal(signal.SIGTERM)
+    if not callable(finish):
+        return  # nobody waits for requests here: the process ends at once
+
+    def step_down(number: int, frame: FrameType | None) -> None:
+        leader.retire()
+        finish(number, frame)
+
+    signal.signal(signal.SIGTERM, step_down)
+    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn wants it: no running request is to notice
+
+
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 logging.getLogger("alembic").setLevel(logging.WARNING)
-ending = Ending()
 inherited = accepted()
 try:
     app = create_app(inherited or load_settings())
-    start_leader(app, retired=ending.told)
 except (ConfigError, StoreUnavailable) as error:
     if inherited is None:
         sys.stderr.write(f"qbdispatch cannot start:\n{error}\n")
@@ -29,3 +44,4 @@ except (ConfigError, StoreUnavailable) as error:
     sys.stderr.write(f"this worker cannot start yet: {error}\n")  # the service did start: the store must be away
     time.sleep(START_AGAIN_SECONDS)
     sys.exit(START_AGAIN)
+step_down_at_sigterm(start_leader(app))

@@ -2,7 +2,6 @@
 
 import atexit
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, current_app
@@ -52,9 +51,9 @@ def build_services(settings: Settings) -> Services:
     )
 
 
-def start_leader(app: Flask, retired: Callable[[], bool] = lambda: False) -> Leader:
-    """Let this process take part in polling the nodes, until `retired` says that it is about to end; call it once per
-    process, after any fork. The mirror is read first, so that no client has to wait for that."""
+def start_leader(app: Flask) -> Leader:
+    """Let this process take part in polling the nodes; call it once per process, after any fork. The mirror is read
+    first, so that no client has to wait for that."""
     services: Services = app.extensions[EXTENSION]
     services.library.shelf()
     settings = services.settings
@@ -62,7 +61,7 @@ def start_leader(app: Flask, retired: Callable[[], bool] = lambda: False) -> Lea
         purging(services.store),
         retaining(services.store, settings.database_url, settings.retention),
     ]
-    leader = Leader(services.store, services.fleet, settings.sync, chores, retired)
+    leader = Leader(services.store, services.fleet, settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)
     return leader

@@ -32,22 +32,14 @@ RENEW_SECONDS = 1.0
 class Leader:
     """Tries to lead until stopped. Make and start it after any fork: it owns threads."""
 
-    def __init__(
-        self,
-        store: Store,
-        fleet: Fleet,
-        sync: SyncSettings,
-        chores: Sequence[Chore] = (),
-        retired: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """`retired` is asked before each renewal; once it says yes, this worker never leads again."""
+    def __init__(self, store: Store, fleet: Fleet, sync: SyncSettings, chores: Sequence[Chore] = ()) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._store = store
         self._fleet = fleet
         self._sync = sync
         self._complaint = Complaint(log)
         self._stop = threading.Event()
-        self._retired = retired
+        self._retired = False
         self._chores = chores
         self._term: threading.Event | None = None  # set to end the watchers and chores of the present term
         self._unwarned: set[str] = set()  # nodes whose save paths may still have to be warned of
@@ -56,6 +48,10 @@ class Leader:
     def start(self) -> None:
         """Begin to try, in a daemon thread."""
         self._thread.start()
+
+    def retire(self) -> None:
+        """Never lead again, from the next renewal on; fit for a signal handler, as it takes no lock."""
+        self._retired = True
 
     def stop(self) -> None:
         """End what it runs and let another worker lead at once."""
@@ -74,7 +70,7 @@ class Leader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if self._retired():
+            if self._retired:
                 self._step_down()
                 return
             if self._acquire():

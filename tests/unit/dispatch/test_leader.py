@@ -38,11 +38,9 @@ def hire(bench: Bench, node: ScriptedNode) -> Iterator[Hire]:
     """Starts leaders, each with its own way to the node, and leaves no thread of theirs."""
     with ExitStack() as stack:
 
-        def hired(
-            fleet: Fleet | None = None, *, at_work: bool = True, retired: Callable[[], bool] = lambda: False
-        ) -> Leader:
+        def hired(fleet: Fleet | None = None, *, at_work: bool = True) -> Leader:
             worker = Bench(bench.settings, bench.store, [node])
-            leader = Leader(worker.store, fleet or worker.fleet, worker.settings.sync, retired=retired)
+            leader = Leader(worker.store, fleet or worker.fleet, worker.settings.sync)
             if at_work:
                 leader.start()
             stack.callback(leader.stop)
@@ -89,10 +87,9 @@ def test_of_two_workers_one_polls_and_the_other_follows_when_it_stops(
 
 def test_a_leader_that_retires_leaves_the_lead_to_another_and_never_takes_it_again(bench: Bench, hire: Hire) -> None:
     """Its thread ends by itself: its process may go on for as long as a request takes."""
-    retired = threading.Event()
-    first = hire(retired=retired.is_set)
+    first = hire()
     wait_until(lambda: _owner(bench) == first.owner, 10, "the first to lead")
-    retired.set()
+    first.retire()
     wait_until(lambda: _owner(bench) is None, LEASE_SECONDS - 1, "the lease to be given up")
     wait_until(lambda: not _threads(), 10, "its threads to end")
     second = hire()
