@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from qbdispatch.config.settings import DispatcherSettings, NodeSettings, Settings
 from qbdispatch.dispatch.documents import decision_document
-from qbdispatch.dispatch.request import Submission, size_of
+from qbdispatch.dispatch.homes import find_home
+from qbdispatch.dispatch.request import SizeSource, Submission, size_of
 from qbdispatch.nodes.errors import NodeError
 from qbdispatch.nodes.paths import to_node
 from qbdispatch.nodes.rows import expected_row
@@ -172,8 +173,9 @@ class Ledger:
     ) -> tuple[Decision, dict[str, Any]]:
         settings = self._settings
         fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
-        size, size_source = size_of(submission, settings.dispatcher)
-        decision = decide(fleet, Request(size, submission.category, tried), self._policy)
+        home = find_home(connection, submission, settings.nodes)
+        size, size_source = (0, SizeSource.PRESENT) if home.has_data else size_of(submission, settings.dispatcher)
+        decision = decide(fleet, Request(size, submission.category, tried, home.nodes), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)
 
 
