@@ -6,6 +6,8 @@ from sqlalchemy import Connection
 from qbdispatch.store import labels
 from qbdispatch.store.labels import Kind
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_label_can_come_change_go_and_come_again(connection: Connection, kind: Kind) -> None:
