@@ -23,7 +23,7 @@ from qbdispatch.store.clock import Clock
 from qbdispatch.store.database import BUSY_SECONDS, Database
 from qbdispatch.store.errors import StoreUnavailable
 
-__all__ = ["Store", "StoreUnavailable"]
+__all__ = ["Store", "StoreUnavailable", "is_shared"]
 
 Answer = TypeVar("Answer")
 _BEGIN = "qbdispatch_begin"
@@ -129,6 +129,11 @@ class Store:
             if self._database.is_away(error):
                 self._circuit.failed(reason)
             raise StoreUnavailable(reason) from error
+
+
+def is_shared(url: str) -> bool:
+    """Whether dispatchers on several hosts may share the database, so that it can be away while they start."""
+    return make_url(url).get_backend_name() != "sqlite"
 
 
 def _open_database(url: str) -> Database:
