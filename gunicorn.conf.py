@@ -1,6 +1,9 @@
 """How gunicorn serves qbdispatch: `gunicorn -c gunicorn.conf.py wsgi:app`, for gunicorn 23 and later."""
 
 import os
+from typing import Any
+
+from qbdispatch import serving
 
 bind = os.environ.get("QBDISPATCH_BIND", "0.0.0.0:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
@@ -32,3 +35,20 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 
 # From 25.1 on gunicorn opens a socket for remote control in the home directory; older versions ignore this.
 control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """The configuration is read here, before any worker exists, and by no worker later."""
+    serving.begin()
+
+
+def when_ready(server: Any) -> None:
+    """gunicorn has no hook that could refuse a reload. Without this a faulty configuration, or a store that is away
+    at that moment, would cost the workers that serve."""
+    reload = server.handle_hup
+
+    def reload_if_usable() -> None:
+        if serving.accept_changes(server.log.info, server.log.error):
+            reload()
+
+    server.handle_hup = reload_if_usable

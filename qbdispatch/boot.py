@@ -16,6 +16,7 @@ from flask import Flask, Response
 
 from qbdispatch.app import create_app
 from qbdispatch.config.settings import Settings
+from qbdispatch.dispatch.leader import Leader
 from qbdispatch.services import start_leader
 from qbdispatch.store.engine import StoreUnavailable, is_shared
 
@@ -27,29 +28,33 @@ PAUSE_SECONDS = 1.0
 SAY_AGAIN_SECONDS = 30.0
 
 
-def start(settings: Settings) -> "WSGIApplication":
-    """The application, leading or ready to lead, or what stands in for it until then. Raises `StoreUnavailable` for a
-    file that cannot be opened: waiting would not mend that."""
-    try:
-        return _started(settings)
-    except StoreUnavailable as error:
-        if not is_shared(settings.database_url):
-            raise
-        return Waiting(settings, str(error))
+class Worker:
+    """A WSGI application that stands in for the real one until the database answers, which is mostly at once."""
 
-
-class Waiting:
-    """A WSGI application that becomes the real one."""
-
-    def __init__(self, settings: Settings, reason: str) -> None:
+    def __init__(self, settings: Settings) -> None:
+        """Raises `StoreUnavailable` for a file that cannot be opened: waiting would not mend that."""
         self._settings = settings
-        self._reason = reason
         self._app: Flask | None = None
-        threading.Thread(target=self._run, name="boot", daemon=True).start()
+        self._leader: Leader | None = None
+        self._retired = False
+        self._reason = ""
+        try:
+            self._start()
+        except StoreUnavailable as error:
+            if not is_shared(settings.database_url):
+                raise
+            self._reason = str(error)
+            threading.Thread(target=self._run, name="boot", daemon=True).start()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        app = self._app or self._alive_or_not(environ["PATH_INFO"])
+        app: WSGIApplication = self._app or self._alive_or_not(environ["PATH_INFO"])
         return app(environ, start_response)
+
+    def retire(self) -> None:
+        """Never lead again: this worker is to end. Fit for a signal handler."""
+        self._retired = True
+        if self._leader is not None:
+            self._leader.retire()
 
     def _alive_or_not(self, path: str) -> Response:
         if path == "/healthz":
@@ -64,13 +69,14 @@ class Waiting:
                 say_at = time.monotonic() + SAY_AGAIN_SECONDS
             time.sleep(PAUSE_SECONDS)
             try:
-                self._app = _started(self._settings)
+                self._start()
             except StoreUnavailable as error:
                 self._reason = str(error)
         log.warning("the database answers: this worker serves")
 
-
-def _started(settings: Settings) -> Flask:
-    app = create_app(settings)
-    start_leader(app)
-    return app
+    def _start(self) -> None:
+        app = create_app(self._settings)
+        self._leader = start_leader(app)
+        if self._retired:
+            self._leader.retire()
+        self._app = app

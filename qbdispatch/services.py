@@ -11,7 +11,7 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import overview
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import purging
+from qbdispatch.dispatch.chores import purging, retaining
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
@@ -48,7 +48,7 @@ def build_services(settings: Settings) -> Services:
 
 def _over(store: Store, settings: Settings) -> Services:
     with store.write() as connection:
-        health.register(connection, [node.name for node in settings.nodes])
+        health.register(connection, [node.name for node in settings.nodes], store.now())
     fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
     library = Library(store, fleet)
     return Services(
@@ -72,8 +72,12 @@ def start_leader(app: Flask) -> Leader:
         services.store.close()
         raise
     threading.Thread(target=_keep_remembering, args=(services,), name="remember", daemon=True).start()
-    chores = [purging(services.store)]
-    leader = Leader(services.store, services.fleet, services.settings.sync, chores)
+    settings = services.settings
+    chores = [
+        purging(services.store),
+        retaining(services.store, settings.database_url, settings.retention),
+    ]
+    leader = Leader(services.store, services.fleet, settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)
     return leader

@@ -133,6 +133,16 @@ class FetchSettings:
 
 
 @section
+class RetentionSettings:
+    """How much of the past is kept."""
+
+    decisions_days: float = option(f.Number(SHORTEST_S, 36_500), "Days for which decisions are kept.", default=30.0)
+    decisions_max: int = option(
+        f.Whole(1, 1_000_000), "Decisions kept at most, some 8 KiB each with ten nodes.", default=10_000
+    )
+
+
+@section
 class AuthSettings:
     """Who may use /api/v2; all unset lets everybody in, and says so at start."""
 
@@ -168,3 +178,6 @@ class Settings:
     sync: SyncSettings = option(Part(SyncSettings), "How nodes are watched.", default=SyncSettings())
     fetch: FetchSettings = option(Part(FetchSettings), "How .torrent addresses are fetched.", default=FetchSettings())
     auth: AuthSettings = option(Part(AuthSettings), "Who may use /api/v2.", default=AuthSettings())
+    retention: RetentionSettings = option(
+        Part(RetentionSettings), "How much of the past is kept.", default=RetentionSettings()
+    )

@@ -4,16 +4,20 @@ A chore may fail and may be cut short by the end of the term; the next leader si
 """
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from qbdispatch.config.settings import RetentionSettings
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.store import details, mirror
+from qbdispatch.store import details, mirror, retention
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
+RETENTION_SECONDS = 20.0
+DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,19 @@ def purging(store: Store) -> Chore:
             details.purge(connection)
 
     return Chore("purge", PURGE_SECONDS, purge)
+
+
+def retaining(store: Store, url: str, settings: RetentionSettings) -> Chore:
+    """Drop decisions that are too old or too many, and keep SQLite's log file short."""
+
+    def retain() -> None:
+        decided_before = store.now() - settings.decisions_days * DAY_SECONDS
+        dropped = retention.drop_decisions(store, decided_before=decided_before, most=settings.decisions_max)
+        if dropped:
+            log.info("dropped %d old decisions", dropped)
+        try:
+            retention.shorten_log(url)
+        except sqlite3.Error as error:
+            log.warning("the store's -wal file could not be shortened: %s", error)
+
+    return Chore("retention", RETENTION_SECONDS, retain)

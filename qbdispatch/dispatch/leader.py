@@ -36,6 +36,7 @@ class Leader:
         self._fleet = fleet
         self._sync = sync
         self._stop = threading.Event()
+        self._retired = False
         self._chores = chores
         self._term: threading.Event | None = None  # set to end the watchers and chores of the present term
         self._unwarned: set[str] = set()  # nodes whose save paths may still have to be warned of
@@ -45,11 +46,18 @@ class Leader:
         """Begin to try, in a daemon thread."""
         self._thread.start()
 
+    def retire(self) -> None:
+        """Never lead again, from the next renewal on; fit for a signal handler, as it takes no lock."""
+        self._retired = True
+
     def stop(self) -> None:
         """End what it runs and let another worker lead at once."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(LEASE_SECONDS)  # it may be taking the lease at this moment
+        self._step_down()
+
+    def _step_down(self) -> None:
         self._end_term()
         try:
             with self._store.write() as connection:
@@ -59,6 +67,9 @@ class Leader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            if self._retired:
+                self._step_down()
+                return
             if self._acquire():
                 self._begin_term()
                 self._warn_of_clashes()

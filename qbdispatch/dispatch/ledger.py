@@ -20,7 +20,7 @@ from qbdispatch.nodes.paths import to_node
 from qbdispatch.nodes.rows import expected_row
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Decision, Policy, Request
-from qbdispatch.store import claims, decisions, facts, health, mirror, placements
+from qbdispatch.store import claims, decisions, facts, health, mirror, placements, snapshots
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
@@ -32,6 +32,8 @@ SETTLE_SECONDS = 5.0
 
 APPEAR_WITHIN_SECONDS = 10.0
 """A node that took a torrent lists it within this time: qBittorrent adds asynchronously, but in well under a second."""
+
+_UNSEEN = "the store is new, and what is on {} already is not known yet; ask again in some seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ class Ledger:
             now = self._store.now()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
             document["attempts"] = attempts
+            winner = None if self._must_wait(connection, document, now) else decision.winner
             decisions.keep(connection, decision_id, document, decided_at=now)
-            winner = decision.winner
             if winner is None:
                 return Rejected(document)
             claim_id = claims.open_claim(
@@ -108,8 +110,10 @@ class Ledger:
             known = self._known(connection, submission.source.hashes)
             if known is not None:
                 return known
-            decision, document = self._decide(connection, submission, "", {}, self._store.now())
-        return document if decision.winner else Rejected(document)
+            now = self._store.now()
+            decision, document = self._decide(connection, submission, "", {}, now)
+            must_wait = self._must_wait(connection, document, now)
+        return document if decision.winner and not must_wait else Rejected(document)
 
     def known(self, hashes: InfoHashes) -> Known | None:
         """Where the torrent is, or is being added."""
@@ -162,6 +166,16 @@ class Ledger:
                 return Known(placement.node, placement.decision_id)
         claim = claims.live(connection, hashes)
         return Known(claim.node, claim.decision_id, claim) if claim and claim.node in self._add_seconds else None
+
+    def _must_wait(self, connection: Connection, document: dict[str, Any], now: float) -> bool:
+        """Whether a new store does not know yet what some nodes have: this very torrent might be there. One that does
+        not answer keeps the others waiting only until it counts as stale. The document then says so."""
+        if not 0 <= now - health.begun_at(connection) < self._policy.stale_after_seconds:
+            return False
+        unseen = ", ".join(sorted(self._nodes.keys() - snapshots.latest(connection).keys()))
+        if unseen:
+            document |= {"status": "rejected", "selected_node": None, "reason": _UNSEEN.format(unseen)}
+        return bool(unseen)
 
     def _decide(
         self,

@@ -4,6 +4,7 @@ How each kind of database is opened is in `sqlite` and `postgresql`.
 """
 
 import importlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from qbdispatch.store import damage, trouble
 from qbdispatch.store.circuit import Circuit
 from qbdispatch.store.clock import Clock
 from qbdispatch.store.database import BUSY_SECONDS, Database
@@ -34,6 +36,10 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """Raises `StoreUnavailable` where the database cannot be opened."""
+        try:
+            self._in_use = damage.examined(url, make=lambda fresh: Store(fresh).close())
+        except (OSError, sqlite3.Error) as error:
+            raise StoreUnavailable(f"the store is damaged, and a new one could not be made: {error}") from error
         self._database = _open_database(url)
         event.listen(self._database.engine, "begin", _begin)  # engines derived from it have only the events it has now
         self._reading = self._database.engine.execution_options(**{_BEGIN: self._database.begin_read})
@@ -81,6 +87,8 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self._database.engine.dispose()
+        if self._in_use is not None:
+            self._in_use.close()
 
     @contextmanager
     def _transaction(self, engine: Engine, turn: threading.Semaphore) -> Iterator[Connection]:
@@ -116,7 +124,8 @@ class Store:
         config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
         with self.write() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with trouble.unknown_schema_named(StoreUnavailable):
+                command.upgrade(config, "head")
 
     @contextmanager
     def _named_faults(self) -> Iterator[None]:
@@ -125,7 +134,7 @@ class Store:
         except PoolTimeout as error:
             raise StoreUnavailable(f"the store does not answer: {error}") from error
         except DBAPIError as error:
-            reason = f"the store does not answer: {self._database.describe(error)}"
+            reason = self._database.describe(error)
             if self._database.is_away(error):
                 self._circuit.failed(reason)
             raise StoreUnavailable(reason) from error

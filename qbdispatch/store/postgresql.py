@@ -120,4 +120,8 @@ def _describe(error: DBAPIError) -> str:
     """The first line, without the statement that PostgreSQL shows below it."""
     cause = error.orig
     primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
-    return primary or next(iter(str(cause).splitlines()), type(cause).__name__)
+    return f"the store does not answer: {primary or _first_line(cause)}"
+
+
+def _first_line(cause: object) -> str:
+    return next(iter(str(cause).splitlines()), type(cause).__name__)

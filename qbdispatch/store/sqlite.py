@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from qbdispatch.store import trouble
 from qbdispatch.store.database import BUSY_SECONDS, Database, json_text
 from qbdispatch.store.errors import StoreUnavailable
 
@@ -38,7 +39,7 @@ def open_database(url: str) -> Database:
         is_busy=_never,  # SQLite has waited already
         is_stale=_never,
         is_away=_never,  # it fails at once, so there is nothing to be spared
-        describe=lambda error: str(error.orig or error),
+        describe=lambda error: trouble.sentence(error.orig or error),
     )
 
 

@@ -93,3 +93,14 @@ def test_a_migration_that_fails_leaves_nothing_behind(new_url: str) -> None:
     with pytest.raises(StoreUnavailable, match=r'snapshots"? already exists'):
         Store(new_url)
     assert tables_of(new_url) == {"snapshots"}
+
+
+def test_a_schema_from_a_newer_version_is_refused_and_left_as_it_is(new_url: str) -> None:
+    """Whoever went back to an older version is told what to do."""
+    Store(new_url).close()
+    with plainly(new_url) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreUnavailable, match=r"the schema 9999 of a newer version.*put back a backup"):
+        Store(new_url)
+    with plainly(new_url) as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"

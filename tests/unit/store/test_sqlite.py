@@ -41,16 +41,6 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"this is no database, but long enough to be looked at " * 20, b"short"])
-def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
-    """A wrong path in the configuration must not cost the user a file."""
-    path = tmp_path / "store.sqlite3"
-    path.write_bytes(content)
-    with pytest.raises(StoreUnavailable, match="not a database"):
-        Store(f"sqlite:///{path}")
-    assert path.read_bytes() == content
-
-
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     """As happens when a container mounts a path that does not exist."""
     with pytest.raises(StoreUnavailable, match="unable to open"):
