@@ -6,11 +6,9 @@ import sys
 import time
 from types import FrameType
 
-from qbdispatch.app import create_app
+from qbdispatch.boot import Worker
 from qbdispatch.config.accepted import accepted
 from qbdispatch.config.loader import ConfigError, load_settings
-from qbdispatch.dispatch.leader import Leader
-from qbdispatch.services import start_leader
 from qbdispatch.store.engine import StoreUnavailable
 
 BOOT_FAILED = 3  # gunicorn takes this code as "do not start this worker again", and ends
@@ -18,14 +16,14 @@ START_AGAIN = 1
 START_AGAIN_SECONDS = 2.0
 
 
-def step_down_at_sigterm(leader: Leader) -> None:
+def step_down_at_sigterm(worker: Worker) -> None:
     """A worker that is to end may still have requests to finish: let another one lead meanwhile."""
     finish = signal.getsignal(signal.SIGTERM)
     if not callable(finish):
         return  # nobody waits for requests here: the process ends at once
 
     def step_down(number: int, frame: FrameType | None) -> None:
-        leader.retire()
+        worker.retire()
         finish(number, frame)
 
     signal.signal(signal.SIGTERM, step_down)
@@ -36,7 +34,7 @@ logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name
 logging.getLogger("alembic").setLevel(logging.WARNING)
 inherited = accepted()
 try:
-    app = create_app(inherited or load_settings())
+    app = Worker(inherited or load_settings())
 except (ConfigError, StoreUnavailable) as error:
     if inherited is None:
         sys.stderr.write(f"qbdispatch cannot start:\n{error}\n")
@@ -44,4 +42,4 @@ except (ConfigError, StoreUnavailable) as error:
     sys.stderr.write(f"this worker cannot start yet: {error}\n")  # the service did start: the store must be away
     time.sleep(START_AGAIN_SECONDS)
     sys.exit(START_AGAIN)
-step_down_at_sigterm(start_leader(app))
+step_down_at_sigterm(app)

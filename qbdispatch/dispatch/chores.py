@@ -6,7 +6,6 @@ A chore may fail and may be cut short by the end of the term; the next leader si
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,7 +56,7 @@ def retaining(store: Store, url: str, settings: RetentionSettings) -> Chore:
     """Drop decisions that are too old or too many, and keep SQLite's log file short."""
 
     def retain() -> None:
-        decided_before = time.time() - settings.decisions_days * DAY_SECONDS
+        decided_before = store.now() - settings.decisions_days * DAY_SECONDS
         dropped = retention.drop_decisions(store, decided_before=decided_before, most=settings.decisions_max)
         if dropped:
             log.info("dropped %d old decisions", dropped)

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -83,7 +82,7 @@ class Leader:
     def _acquire(self) -> bool:
         try:
             with self._store.write() as connection:
-                leads = leases.acquire(connection, LEASE, self.owner, now=time.time(), ttl_seconds=LEASE_SECONDS)
+                leads = leases.acquire(connection, LEASE, self.owner, now=self._store.now(), ttl_seconds=LEASE_SECONDS)
         except StoreUnavailable as error:
             self._complaint.say(f"cannot hold the lease: {error}")
             return False

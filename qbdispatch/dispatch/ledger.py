@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from qbdispatch.config.settings import DispatcherSettings, NodeSettings, Settings
 from qbdispatch.dispatch.documents import decision_document
-from qbdispatch.dispatch.request import Submission, size_of
+from qbdispatch.dispatch.homes import find_home
+from qbdispatch.dispatch.request import SizeSource, Submission, size_of
 from qbdispatch.nodes.errors import NodeError
 from qbdispatch.nodes.paths import to_node
 from qbdispatch.nodes.rows import expected_row
@@ -83,7 +84,7 @@ class Ledger:
             known = self._known(connection, submission.source.hashes)
             if known is not None:
                 return known
-            now = time.time()
+            now = self._store.now()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
             document["attempts"] = attempts
             winner = decision.winner
@@ -113,7 +114,7 @@ class Ledger:
             known = self._known(connection, submission.source.hashes)
             if known is not None:
                 return known
-            now = time.time()
+            now = self._store.now()
             decision, document = self._decide(connection, submission, "", {}, now)
             must_wait = self._must_wait(connection, document, now)
         return document if decision.winner and not must_wait else Rejected(document)
@@ -126,7 +127,7 @@ class Ledger:
     def confirm(self, claimed: Claimed, submission: Submission, document: dict[str, Any]) -> None:
         """The node has taken the torrent: record the placement and list it; the claim counts until the node shows
         the size."""
-        now = time.time()
+        now = self._store.now()
         source = submission.source
         with self._store.write() as connection:
             _list(connection, self._nodes[claimed.node], submission, now)
@@ -144,14 +145,14 @@ class Ledger:
     def adopt(self, claim: claims.Claim) -> None:
         """A claim whose worker is gone turned out well: the node has the torrent."""
         with self._store.write() as connection:
-            record_placed(connection, claim, time.time())
+            record_placed(connection, claim, self._store.now())
 
     def withdraw(self, claim_id: int, node: str, *, doubtful: bool, fault: NodeError | None) -> None:
         """The add failed: end the claim, or keep it in doubt where the node may have taken the torrent all the same.
         A `fault` that concerns the node itself keeps further torrents away until it answers again."""
         with self._store.write() as connection:
             if doubtful:
-                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=time.time())
+                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=self._store.now())
             else:
                 claims.release(connection, [claim_id])
             if fault is not None:
@@ -160,7 +161,7 @@ class Ledger:
     def close(self, document: dict[str, Any]) -> None:
         """Keep the final state of a decision that placed nothing."""
         with self._store.write() as connection:
-            decisions.keep(connection, document["decision_id"], document, decided_at=time.time())
+            decisions.keep(connection, document["decision_id"], document, decided_at=self._store.now())
 
     def _known(self, connection: Connection, hashes: InfoHashes) -> Known | None:
         """A record on a node that is no longer configured does not count: the torrent can be placed anew."""
@@ -190,8 +191,9 @@ class Ledger:
     ) -> tuple[Decision, dict[str, Any]]:
         settings = self._settings
         fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
-        size, size_source = size_of(submission, settings.dispatcher)
-        decision = decide(fleet, Request(size, submission.category, tried), self._policy)
+        home = find_home(connection, submission, settings.nodes)
+        size, size_source = (0, SizeSource.PRESENT) if home.has_data else size_of(submission, settings.dispatcher)
+        decision = decide(fleet, Request(size, submission.category, tried, home.nodes), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)
 
 

@@ -11,6 +11,7 @@ from qbdispatch.torrents.source import TorrentSource
 class SizeSource(StrEnum):
     """Where the size of a torrent was taken from; the first that is known, in this order."""
 
+    PRESENT = "its data is there already"
     TORRENT = "torrent file"
     ESTIMATE = "size_estimate_gb"
     MAGNET = "magnet's xl"

@@ -65,7 +65,7 @@ def test_a_backup_in_a_storm_of_writes_is_one_consistent_state(store: Store, sec
 
 def test_a_backup_put_in_place_of_the_store_is_the_store(tmp_path: Path) -> None:
     """As docs/operating.md describes it: stop, take the old files away, copy the backup there, start."""
-    with opened(tmp_path / "store.sqlite3") as store:
+    with opened(f"sqlite:///{tmp_path / 'store.sqlite3'}") as store:
         with store.write() as connection:
             claim(connection, hybrid(1), name="before")
         backup(url(tmp_path), tmp_path / "saved")
@@ -74,7 +74,7 @@ def test_a_backup_put_in_place_of_the_store_is_the_store(tmp_path: Path) -> None
     for left in tmp_path.glob("store.sqlite3*"):
         left.unlink()
     (tmp_path / "store.sqlite3").write_bytes((tmp_path / "saved").read_bytes())
-    with opened(tmp_path / "store.sqlite3") as restored, restored.write() as connection:
+    with opened(f"sqlite:///{tmp_path / 'store.sqlite3'}") as restored, restored.write() as connection:
         assert connection.execute(text("SELECT name FROM claims")).scalars().all() == ["before"]
 
 

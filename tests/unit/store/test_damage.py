@@ -28,7 +28,7 @@ Damage = Callable[[Path], None]
 def path(tmp_path: Path) -> Path:
     """A store with something in it, closed in order."""
     file = tmp_path / "store.sqlite3"
-    with opened(file) as store:
+    with opened(f"sqlite:///{file}") as store:
         shared_secret(store, "cookies")
         with store.write() as connection:
             health.register(connection, ["a", "b"])
@@ -90,7 +90,7 @@ def test_a_damaged_file_is_kept_and_replaced(
     """Byte by byte as it was, beside a store that works; the log tells both, and nothing else is left behind."""
     damage(path)
     content = path.read_bytes()
-    with opened(path) as store, store.write() as connection:
+    with opened(f"sqlite:///{path}") as store, store.write() as connection:
         claim(connection, hybrid(3))
         health.register(connection, ["a", "b"], now())
         assert abs(now() - health.begun_at(connection)) < 60
@@ -105,11 +105,11 @@ def test_a_damaged_file_is_kept_and_replaced(
 def test_what_can_be_read_is_saved(path: Path) -> None:
     """One page in the middle of the decisions is gone: all before and all after it are there, and everything else.
     A node counts as not seen yet."""
-    with opened(path) as store:
+    with opened(f"sqlite:///{path}") as store:
         secret = shared_secret(store, "cookies")
     pages = pages_of(path, "decisions")
     overwrite(path, pages[len(pages) // 2])
-    with opened(path) as store:
+    with opened(f"sqlite:///{path}") as store:
         assert 0.9 * DECISIONS < kept_decisions(store) < DECISIONS
         assert shared_secret(store, "cookies") == secret
         with store.read() as connection:
@@ -133,7 +133,7 @@ def test_changes_that_stand_in_the_log_file_are_saved_too(path: Path) -> None:
     assert Path(f"{path}-wal").stat().st_size
     pages = pages_of(path, "decisions")
     overwrite(path, pages[len(pages) // 2])
-    with opened(path) as store, store.read() as connection:
+    with opened(f"sqlite:///{path}") as store, store.read() as connection:
         assert [found.name for found in claims.on_node(connection, "a")] == ["", "late"]
 
 
@@ -141,20 +141,20 @@ def test_an_empty_file_beside_a_log_file_is_kept_with_it(path: Path) -> None:
     """SQLite by itself would delete the log file without a word."""
     Path(f"{path}-wal").write_bytes(b"what came last")
     path.write_bytes(b"")
-    with opened(path):
+    with opened(f"sqlite:///{path}"):
         assert Path(f"{aside(path)}-wal").read_bytes() == b"what came last"
 
 
 def test_a_file_that_is_in_use_is_never_put_aside(path: Path) -> None:
     """The others would go on writing to it unseen: whoever meets the damage says what to do."""
-    with opened(path) as store:
+    with opened(f"sqlite:///{path}") as store:
         overwrite(path, 1, 40)
-        with pytest.raises(StoreUnavailable, match=r"is damaged .*: restart qbdispatch"), opened(path):
+        with pytest.raises(StoreUnavailable, match=r"is damaged .*: restart qbdispatch"), opened(f"sqlite:///{path}"):
             raise AssertionError("it was opened")
         with pytest.raises(StoreUnavailable, match=r"is damaged .*: restart qbdispatch"):
             read_all(store)
     assert list(path.parent.glob("*.damaged-*")) == []
-    with opened(path):
+    with opened(f"sqlite:///{path}"):
         assert aside(path).exists()
 
 
@@ -183,7 +183,7 @@ def test_of_workers_that_start_together_one_rebuilds(path: Path) -> None:
 def test_an_attempt_that_was_cut_off_is_finished(path: Path) -> None:
     """Between putting the old file aside and giving the new one its name."""
     path.rename(f"{path}.rebuilt")
-    with opened(path) as store:
+    with opened(f"sqlite:///{path}") as store:
         assert kept_decisions(store) == DECISIONS
 
 
@@ -191,7 +191,7 @@ def test_a_sound_file_is_left_alone(path: Path) -> None:
     """However it was closed; nor is a file that is not there a damage."""
     assert find_fault(path) is None
     assert find_fault(path.with_name("other")) is None
-    with opened(path) as store:
+    with opened(f"sqlite:///{path}") as store:
         assert kept_decisions(store) == DECISIONS
     with closing(sqlite3.connect(path)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)

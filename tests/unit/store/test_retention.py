@@ -46,7 +46,7 @@ def test_no_transaction_deletes_more_than_a_batch(store: Store) -> None:
     """Whoever wants to place a torrent meanwhile waits for one batch, not for all."""
     keep(store, 3 * retention.BATCH, float)
     deleted: list[int] = []
-    with store.read() as connection:
+    with store.write() as connection:
         engine = connection.engine
 
     def note(_connection: object, cursor: object, statement: str, *_: object) -> None:
