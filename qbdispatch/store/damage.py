@@ -41,7 +41,12 @@ def examined(url: str, make: Make) -> IO[bytes] | None:
     except OSError:
         return None  # opening the store itself will say what is wrong with the folder
     try:
-        if _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        alone = _alone(lock)
+    except OSError:
+        lock.close()
+        return None  # the file system has no locks
+    try:
+        if alone:
             _mend(path, make)
         fcntl.flock(lock, fcntl.LOCK_SH)
     except BaseException:
@@ -50,9 +55,10 @@ def examined(url: str, make: Make) -> IO[bytes] | None:
     return lock
 
 
-def _locked(lock: IO[bytes], how: int) -> bool:
+def _alone(lock: IO[bytes]) -> bool:
+    """Whether nobody else has the store open; nobody can open it then until the lock is shared or gone."""
     try:
-        fcntl.flock(lock, how)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -27,6 +27,7 @@ def kept(store: Store) -> list[int]:
         return sorted(document["number"] for document in decisions.newest(connection, 10_000))
 
 
+@pytest.mark.both_stores
 def test_the_oldest_beyond_the_most_go(store: Store) -> None:
     """However many batches that takes; what stays is the newest."""
     keep(store, 2 * retention.BATCH + 30, float)
@@ -34,6 +35,7 @@ def test_the_oldest_beyond_the_most_go(store: Store) -> None:
     assert kept(store) == list(range(2 * retention.BATCH + 10, 2 * retention.BATCH + 30))
 
 
+@pytest.mark.both_stores
 def test_those_that_are_too_old_go(store: Store) -> None:
     """Also where there are few; one made at that very moment stays."""
     keep(store, 10, float)
@@ -42,6 +44,7 @@ def test_those_that_are_too_old_go(store: Store) -> None:
     assert retention.drop_decisions(store, decided_before=4, most=1000) == 0
 
 
+@pytest.mark.both_stores
 def test_no_transaction_deletes_more_than_a_batch(store: Store) -> None:
     """Whoever wants to place a torrent meanwhile waits for one batch, not for all."""
     keep(store, 3 * retention.BATCH, float)
