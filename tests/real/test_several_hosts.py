@@ -197,7 +197,8 @@ def test_without_the_database_lists_are_served_and_submissions_refused_at_once(
         f" recovered after {recovered:.2f} s; {len(seen.accepted)} accepted in all"
     )
     assert Counter((path, code) for _, path, code, _ in seen.lists if code != 200) == {}
-    assert {code for began, code, _ in during if began > left_at + REFUSED_WITHIN_SECONDS} == {503}
+    inside = [one for one in during if left_at + REFUSED_WITHIN_SECONDS < one[0] < back_at - REFUSED_WITHIN_SECONDS]
+    assert {code for _, code, _ in inside} == {503}
     assert max(seconds for _, _, seconds in during) < REFUSED_WITHIN_SECONDS
     assert recovered < RECOVERED_WITHIN_SECONDS
     wait_until(
@@ -245,4 +246,4 @@ def test_a_replica_that_starts_while_the_database_is_away_serves_when_it_is_back
         lambda: requests.get(f"{second.url}/readyz", timeout=5).status_code == 200, 10, "the replica to be ready"
     )
     first.stop()
-    assert post(cluster.url, made_up_magnet("after all").magnet, 1).status_code == 200
+    wait_until(lambda: post(cluster.url, made_up_magnet("after all").magnet, 1).ok, 10, "each of its workers to serve")
