@@ -1,4 +1,4 @@
-"""The way of one submission: known? decide and claim, add, and on failure the next node.
+"""The way of one submission: known? decide and claim, add, and on failure the next node; held, if none takes it.
 
 Nothing accepted is lost and nothing is placed twice, because the claim is written before the node is called and the
 answer is given only after the placement is written.
@@ -223,8 +223,8 @@ class Dispatcher:
         """As many nodes as are wanted have failed to take it."""
         failed = _failed(document, tried)
         step = self._ledger.hold(submission, failed)
-        if isinstance(step, Known):
-            return _duplicate(step, submission.source.hashes.key)
+        if isinstance(step, Known):  # another request is adding it, or has
+            return self._join(step, submission) or _unplaced(Status.FAILED, failed)
         return _unplaced(Status.HELD if isinstance(step, Waiting) else Status.FAILED, step.document)
 
     def _give_up(self, document: dict[str, Any], tried: dict[str, str]) -> Result:

@@ -2,7 +2,7 @@
 
 A held torrent is in the mirror as if it were on a node of the name `HELD`, so that lists and their increments need to
 know nothing of it. Each function here is part of a write transaction of its caller. Does not own when a held torrent
-is placed (`dispatch.placing`) nor what may be done to it meanwhile (`dispatch.held_actions`).
+is placed (`dispatch.waitlist`) nor what may be done to it meanwhile (`dispatch.held_actions`).
 """
 
 from collections.abc import Mapping
