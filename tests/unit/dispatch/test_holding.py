@@ -131,6 +131,18 @@ def test_a_new_submission_does_not_take_the_room_that_the_oldest_waits_for(
     assert (small.status, "reserved" in small.reason) == (Status.HELD, True)
 
 
+def test_what_is_being_placed_is_not_counted_twice(make_bench: BenchMaker, scripted: NodeMaker) -> None:
+    """Its claim counts already: 60 of 100 GB are promised, and one of 30 finds room beside it."""
+    node = scripted(name="a", free_gib=5)
+    bench = make_bench(node, **ON)
+    big = make_torrent("big", 60 * GIB)
+    assert bench.submit(big).status is Status.HELD
+    bench.open_claim(big, "a", age_seconds=1, bytes=60 * GIB)
+    grow(bench, node, 100)
+    assert bench.submit(make_torrent("small", 30 * GIB)).status is Status.ACCEPTED
+    assert bench.submit(make_torrent("too much", 30 * GIB)).status is Status.HELD
+
+
 def test_two_leaders_at_once_place_each_torrent_once(make_bench: BenchMaker, scripted: NodeMaker) -> None:
     """Four workers that all believe to lead: every held torrent is added exactly once."""
     nodes = [scripted(name=name, free_gib=5) for name in "ab"]
