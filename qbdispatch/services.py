@@ -11,7 +11,7 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import overview
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import purging, retaining
+from qbdispatch.dispatch.chores import placing, purging, retaining
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
@@ -75,6 +75,7 @@ def start_leader(app: Flask) -> Leader:
     settings = services.settings
     chores = [
         purging(services.store),
+        placing(services.dispatcher),
         retaining(services.store, settings.database_url, settings.retention),
     ]
     leader = Leader(services.store, services.fleet, settings.sync, chores)

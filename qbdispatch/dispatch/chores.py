@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qbdispatch.config.settings import RetentionSettings
+from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store import details, mirror, retention
 from qbdispatch.store.engine import Store
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
 RETENTION_SECONDS = 20.0
 DAY_SECONDS = 86_400.0
+PLACE_SECONDS = 1.0
+MOST_PLACED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,16 @@ def retaining(store: Store, url: str, settings: RetentionSettings) -> Chore:
             log.warning("the store's -wal file could not be shortened: %s", error)
 
     return Chore("retention", RETENTION_SECONDS, retain)
+
+
+def placing(dispatcher: Dispatcher) -> Chore:
+    """Place held torrents for which there is room, oldest first; so many in one turn at most, as the term may end."""
+
+    def place() -> None:
+        dispatcher.settle_held()
+        leave_out: set[int] = set()
+        for _ in range(MOST_PLACED):
+            if not dispatcher.place_next(leave_out):
+                return
+
+    return Chore("place", PLACE_SECONDS, place, at_once=True)

@@ -12,7 +12,7 @@ from qbdispatch.config.settings import ArrSettings, Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.documents import gigabytes, rfc3339, verdict_document
 from qbdispatch.dispatch.folders import clashes, known_save_paths
-from qbdispatch.dispatch.ledger import policy
+from qbdispatch.dispatch.request import policy
 from qbdispatch.nodes.errors import NodeError, NodeUnreachable
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Request, Verdict
