@@ -8,10 +8,12 @@ from flask import Flask, current_app
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import purging
+from qbdispatch.dispatch.alerting import alerting
+from qbdispatch.dispatch.chores import advising, purging
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
+from qbdispatch.dispatch.sending import sending
 from qbdispatch.store import health
 from qbdispatch.store.engine import Store
 from qbdispatch.store.secrets import shared_secret
@@ -55,8 +57,14 @@ def start_leader(app: Flask) -> Leader:
     first, so that no client has to wait for that."""
     services: Services = app.extensions[EXTENSION]
     services.library.shelf()
-    chores = [purging(services.store)]
-    leader = Leader(services.store, services.fleet, services.settings.sync, chores)
+    store, settings = services.store, services.settings
+    chores = [
+        purging(store),
+        advising(settings),
+        *alerting(store, settings),
+        *sending(store, settings.notifications),
+    ]
+    leader = Leader(store, services.fleet, settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)
     return leader

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from qbdispatch.config.settings import Settings
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store import details, mirror
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
+ADVICE_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,15 @@ def purging(store: Store) -> Chore:
             details.purge(connection)
 
     return Chore("purge", PURGE_SECONDS, purge)
+
+
+def advising(settings: Settings) -> Chore:
+    """Say which doors stand open: when a term begins, so by one worker alone, and once a day."""
+
+    def advise() -> None:
+        if settings.auth.username is None and not settings.auth.api_keys:
+            log.warning("auth is not configured: /api/v2 accepts any login; set auth.username and auth.password")
+        if settings.dispatcher.admin_api_key is None:
+            log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
+
+    return Chore("advise", ADVICE_SECONDS, advise, at_once=True)

@@ -7,17 +7,20 @@ answer is given only after the placement is written.
 import logging
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from qbdispatch import meters
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet
+from qbdispatch.dispatch.account import log_submission
 from qbdispatch.dispatch.adding import Fate, add_to_node, has_torrent
+from qbdispatch.dispatch.documents import gigabytes
 from qbdispatch.dispatch.ledger import Known, Ledger, Rejected
-from qbdispatch.dispatch.request import Submission
-from qbdispatch.store.claims import Phase
-from qbdispatch.store.engine import Store
+from qbdispatch.dispatch.request import Submission, size_of
+from qbdispatch.store.engine import Store, StoreUnavailable
+from qbdispatch.torrents.source import InfoHashes
 
 log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 60
@@ -43,6 +46,7 @@ class Result:
     node: str | None = None
     decision_id: str | None = None
     nodes: list[dict[str, Any]] = field(default_factory=list)
+    attempts: int = 0  # adds that were sent
 
     @property
     def is_placed(self) -> bool:
@@ -56,21 +60,15 @@ class Dispatcher:
     def __init__(self, settings: Settings, store: Store, fleet: Fleet) -> None:
         self._ledger = Ledger(store, settings)
         self._fleet = fleet
+        self._settings = settings.dispatcher
         self._max_retries = settings.dispatcher.submission.max_retries
         self._default_save_path = settings.dispatcher.submission.save_path
 
     def submit(self, submission: Submission) -> Result:
         """Place one torrent. Raises `StoreUnavailable` only."""
+        started = time.monotonic()
         result = self._submit(self._with_defaults(submission))
-        log.info(
-            'submission "%s" (%s): %s on %s: %s [decision %s]',
-            submission.title,
-            result.hash,
-            result.status,
-            result.node or "no node",
-            result.reason,
-            result.decision_id,
-        )
+        log_submission(self._summary(submission, result) | {"ms": round((time.monotonic() - started) * 1000, 1)})
         return result
 
     def preview(self, submission: Submission) -> Result:
@@ -89,7 +87,9 @@ class Dispatcher:
         tried: dict[str, str] = {}
         attempts: list[dict[str, Any]] = []
         while True:
+            started = time.monotonic()
             step = self._ledger.claim(submission, decision_id, tried, attempts)
+            meters.decision_took(time.monotonic() - started)
             if isinstance(step, Known):
                 answer = self._join(step, submission)
                 if answer is not None:
@@ -109,6 +109,7 @@ class Dispatcher:
                     step.node,
                     decision_id,
                     document["attempted_nodes"],
+                    len(attempts),
                 )
             doubtful = outcome.fate is Fate.DOUBTFUL
             self._ledger.withdraw(step.claim_id, step.node, doubtful=doubtful, fault=outcome.fault)
@@ -123,8 +124,15 @@ class Dispatcher:
         `None` means that nothing came of it and the caller may go on by itself.
         """
         hashes = submission.source.hashes
-        if known.claim is None or known.claim.phase is Phase.ADDED:
-            return _duplicate(known, hashes.key)
+        if known.is_settled:
+            return _duplicate(known, hashes.key)  # the ledger has counted it
+        answer = self._await_other(known, hashes)
+        if answer is not None:
+            self._count(answer)
+        return answer
+
+    def _await_other(self, known: Known, hashes: InfoHashes) -> Result | None:
+        assert known.claim is not None
         access = self._fleet.members[known.node]
         give_up = time.monotonic() + access.node.timeout_s
         while time.monotonic() < give_up and time.time() < known.claim.deadline:
@@ -136,6 +144,25 @@ class Dispatcher:
             reason = f"another request is still adding this torrent to {known.node}; ask again"
             return Result(Status.FAILED, hashes.key, reason, None, known.decision_id)
         return self._take_over(known, hashes.key)
+
+    def _count(self, answer: Result) -> None:
+        try:
+            self._ledger.count(answer.status.value, "" if answer.is_placed else "still_adding")
+        except StoreUnavailable as error:  # what came of the submission stands
+            log.warning("a submission could not be counted: %s", error)
+
+    def _summary(self, submission: Submission, result: Result) -> dict[str, Any]:
+        size, _ = size_of(submission, self._settings)
+        return {
+            "status": result.status.value,
+            "node": result.node,
+            "hash": result.hash,
+            "name": submission.title,
+            "size_gb": gigabytes(size),
+            "reason": result.reason,
+            "attempts": result.attempts,
+            "decision": result.decision_id,
+        }
 
     def _take_over(self, known: Known, hash_: str) -> Result | None:
         """The worker that was adding the torrent is gone: ask the node what came of it."""
@@ -158,7 +185,7 @@ class Dispatcher:
             "reason": f"no node took it ({failures})",
         }
         self._ledger.close(document)
-        return _unplaced(Status.FAILED, document)
+        return replace(_unplaced(Status.FAILED, document), attempts=len(tried))
 
     def _with_defaults(self, submission: Submission) -> Submission:
         if self._default_save_path is None or submission.fields.get("savepath"):

@@ -12,7 +12,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import DispatcherSettings, NodeSettings, Settings
+from qbdispatch.dispatch import account
 from qbdispatch.dispatch.documents import decision_document
+from qbdispatch.dispatch.outbox import Outbox
 from qbdispatch.dispatch.request import Submission, size_of
 from qbdispatch.nodes.errors import NodeError
 from qbdispatch.nodes.paths import to_node
@@ -23,6 +25,7 @@ from qbdispatch.store import claims, decisions, facts, health, mirror, placement
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
+DUPLICATE = "duplicate"
 SEND_WITHIN_SECONDS = 5.0
 """An add that could not be sent this long after its claim is given up, so that claims of dead workers can end."""
 
@@ -40,6 +43,11 @@ class Known:
     node: str
     decision_id: str | None
     claim: claims.Claim | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a node has taken it; otherwise its add is still under way."""
+        return self.claim is None or self.claim.phase is claims.Phase.ADDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class Ledger:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self._outbox = Outbox(settings.notifications)
         self._nodes = {node.name: node for node in settings.nodes}
         self._add_seconds = {node.name: node.timeout_s for node in settings.nodes}
         self._policy = policy(settings.dispatcher, settings.sync.stale_after_s)
@@ -80,6 +89,8 @@ class Ledger:
         with self._store.write() as connection:
             known = self._known(connection, submission.source.hashes)
             if known is not None:
+                if known.is_settled:
+                    account.count(connection, DUPLICATE)
                 return known
             now = time.time()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
@@ -87,6 +98,8 @@ class Ledger:
             decisions.keep(connection, decision_id, document, decided_at=now)
             winner = decision.winner
             if winner is None:
+                if not tried:
+                    account.conclude(connection, self._outbox, document, now)
                 return Rejected(document)
             claim_id = claims.open_claim(
                 connection,
@@ -132,6 +145,7 @@ class Ledger:
                 decision_id=document["decision_id"],
             )
             decisions.keep(connection, document["decision_id"], document, decided_at=now)
+            account.conclude(connection, self._outbox, document, now)
 
     def adopt(self, claim: claims.Claim) -> None:
         """A claim whose worker is gone turned out well: the node has the torrent."""
@@ -151,8 +165,15 @@ class Ledger:
 
     def close(self, document: dict[str, Any]) -> None:
         """Keep the final state of a decision that placed nothing."""
+        now = time.time()
         with self._store.write() as connection:
-            decisions.keep(connection, document["decision_id"], document, decided_at=time.time())
+            decisions.keep(connection, document["decision_id"], document, decided_at=now)
+            account.conclude(connection, self._outbox, document, now)
+
+    def count(self, outcome: str, reason: str) -> None:
+        """Count a submission that ended without a decision of its own."""
+        with self._store.write() as connection:
+            account.count(connection, outcome, reason)
 
     def _known(self, connection: Connection, hashes: InfoHashes) -> Known | None:
         """A record on a node that is no longer configured does not count: the torrent can be placed anew."""
