@@ -16,7 +16,9 @@ from tests.rig.swarm import made_up_magnet
 MINE = {"X-Request-ID": "from-the-client-1"}
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/nodes", "/nothing", "/api/v2/app/version", "/api/v2/nothing", "/submit"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/nodes", "/nothing", "/api/v2/app/version", "/api/v2/nothing", "/submit"]
+)
 def test_every_answer_has_the_request_id(client: FlaskClient, path: str) -> None:
     """Refusals too: the client's own, or a new one where that is not fit to be passed on."""
     assert client.get(path, headers=MINE).headers.getlist("X-Request-ID") == [MINE["X-Request-ID"]]

@@ -10,7 +10,15 @@ from datetime import datetime
 
 import pytest
 
-from qbdispatch.logs import UnknownLogFormat, begin_request, dict_config, end_request, fields, formatter, forwarded_headers
+from qbdispatch.logs import (
+    UnknownLogFormat,
+    begin_request,
+    dict_config,
+    end_request,
+    fields,
+    formatter,
+    forwarded_headers,
+)
 
 
 def _line(format_: str, message: str, *args: object, **values: object) -> str:

@@ -165,7 +165,14 @@ def test_the_log_tells_each_outcome_in_one_line(bench: Bench, caplog: pytest.Log
     lines = [(record.getMessage(), vars(record)["fields"]) for record in caplog.records if "fields" in vars(record)]
     assert [said for said, _ in lines] == ["submission accepted", "submission duplicate", "submission rejected"]
     first, second, third = (told for _, told in lines)
-    wanted = {"status": "accepted", "node": "n900", "hash": made.hash, "name": "my title", "size_gb": 1.0, "attempts": 1}
+    wanted = {
+        "status": "accepted",
+        "node": "n900",
+        "hash": made.hash,
+        "name": "my title",
+        "size_gb": 1.0,
+        "attempts": 1,
+    }
     assert first.items() >= (wanted | {"decision": placed.decision_id}).items()
     assert (second["node"], second["decision"], second["attempts"]) == ("n900", again.decision_id, 0)
     assert (third["node"], third["decision"]) == (None, refused.decision_id)
