@@ -243,7 +243,8 @@ def test_a_target_that_is_away_gets_its_notice_later_and_once(
 
 def _pause(bench: Bench) -> float:
     with bench.store.read() as connection:
-        return connection.execute(select(tables.notices.c.next_at)).scalar_one() - time.time()
+        next_at: float = connection.execute(select(tables.notices.c.next_at)).scalar_one()
+    return next_at - time.time()
 
 
 def test_a_notice_that_nobody_takes_is_given_up_after_some_hours(
