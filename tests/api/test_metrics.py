@@ -181,6 +181,15 @@ def test_submissions_are_counted_exactly_over_workers_and_restarts(
         worker.extensions[EXTENSION].store.close()
 
 
+def test_a_submission_that_every_node_fails_to_take_is_one(
+    client: FlaskClient, node: ScriptedNode, small: ScriptedNode
+) -> None:
+    """Failed, and not rejected as well, though no node was left in the end."""
+    node.add_behaviour = small.add_behaviour = "fail"
+    assert _submit(client) == "failed"
+    assert _values(client, "qbdispatch_submissions_total") == {("failed", "not_added"): 1}
+
+
 def test_previews_and_invalid_input_are_no_submissions(client: FlaskClient) -> None:
     """Nothing was decided on."""
     client.post("/submit/preview", json={"magnet": made_up_magnet().magnet})

@@ -179,6 +179,8 @@ def test_a_refused_torrent_is_told_once_however_often_it_is_submitted(
     assert body.endswith(f"\nhttps://qb.example.org/decisions/{results[0].decision_id}")
     node.add_behaviour = "fail"
     bench.submit(make_torrent("another", GIB))
+    node.add_behaviour = "normal"
+    bench.submit(make_torrent("placed, which nobody wants to hear of", GIB))
     _look(bench)
     assert hook.titles == ["Not placed: a big one", "Not placed: another"]
 
