@@ -14,6 +14,7 @@ QbdispatchError
 │   └── NodeOutcomeUnknown           sent, but no answer: the node may or may not have done it
 ├── logs.UnknownLogFormat            neither text nor JSON
 ├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node
+├── dispatch.held_actions.NotWhileHeld  it cannot be done to a torrent that waits for a node
 └── store.engine.StoreUnavailable    the database does not answer
 """
 

@@ -9,7 +9,7 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
 from qbdispatch.dispatch.alerting import alerting
-from qbdispatch.dispatch.chores import advising, purging
+from qbdispatch.dispatch.chores import advising, placing, purging
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
@@ -60,6 +60,7 @@ def start_leader(app: Flask) -> Leader:
     store, settings = services.store, services.settings
     chores = [
         purging(store),
+        placing(services.dispatcher),
         advising(settings),
         *alerting(store, settings),
         *sending(store, settings.notifications),

@@ -27,6 +27,11 @@ def count(connection: Connection, outcome: str, reason: str = "") -> None:
     tallies.count(connection, SUBMISSIONS, f"{outcome}/{reason}")
 
 
+def count_known(connection: Connection, *, is_held: bool) -> None:
+    """One more submission of what is placed or held already."""
+    count(connection, "held", "already_held") if is_held else count(connection, "duplicate")
+
+
 def counted(connection: Connection) -> dict[tuple[str, str], int]:
     """How many submissions ended how, by outcome and main reason."""
     totals = tallies.totals(connection, SUBMISSIONS)

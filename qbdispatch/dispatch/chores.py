@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qbdispatch.config.settings import Settings
+from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store import details, mirror
 from qbdispatch.store.engine import Store
@@ -16,6 +17,8 @@ from qbdispatch.store.engine import Store
 log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
 ADVICE_SECONDS = 24 * 3600.0
+PLACE_SECONDS = 1.0
+MOST_PLACED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,16 @@ def advising(settings: Settings) -> Chore:
             log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
 
     return Chore("advise", ADVICE_SECONDS, advise, at_once=True)
+
+
+def placing(dispatcher: Dispatcher) -> Chore:
+    """Place held torrents for which there is room, oldest first; so many in one turn at most, as the term may end."""
+
+    def place() -> None:
+        dispatcher.settle_held()
+        leave_out: set[int] = set()
+        for _ in range(MOST_PLACED):
+            if not dispatcher.place_next(leave_out):
+                return
+
+    return Chore("place", PLACE_SECONDS, place, at_once=True)

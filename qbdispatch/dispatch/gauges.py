@@ -12,7 +12,7 @@ from qbdispatch.dispatch import account
 from qbdispatch.dispatch.leader import LEASE, LEASE_SECONDS
 from qbdispatch.scoring.model import NodeFacts
 from qbdispatch.scoring.room import effective_free
-from qbdispatch.store import alerts, claims, facts, health, leases, size, snapshots
+from qbdispatch.store import claims, facts, health, held, leases, size, snapshots
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.health import NodeState
 from qbdispatch.store.snapshots import Snapshot
@@ -137,9 +137,10 @@ def _claims(connection: Connection) -> Iterator[Metric]:
 
 
 def _held(connection: Connection, now: float) -> Iterator[Metric]:
-    number, oldest = alerts.held_summary(connection)
-    yield _gauge("held", "Submissions that wait for room.", number)
-    yield _gauge("held_oldest_age_seconds", "How long the oldest of them waits.", 0 if oldest is None else now - oldest)
+    oldest = held.oldest(connection)
+    age = 0.0 if oldest is None else max(0.0, now - oldest.held_at)
+    yield _gauge("held", "Submissions that wait for room.", held.count(connection))
+    yield _gauge("held_oldest_age_seconds", "How long the oldest of them waits.", age)
 
 
 def _submissions(connection: Connection) -> Metric:

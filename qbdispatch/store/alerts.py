@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from qbdispatch.store.tables import alerts, held
 
@@ -45,12 +45,6 @@ def expire(connection: Connection, kind: str, before: float) -> None:
     connection.execute(delete(alerts).where(of_kind, alerts.c.since < before))
 
 
-def held_summary(connection: Connection) -> tuple[int, float | None]:
-    """How many submissions are held, and since when the oldest."""
-    number, oldest = connection.execute(select(func.count(), func.min(held.c.held_at))).one()
-    return int(number), oldest
-
-
 def long_held(connection: Connection, before: float, now: float) -> list[LongHeld]:
     """Some of the submissions held since before then that nobody was told of yet; they count as told from now on."""
     query = select(held).where(held.c.noticed_at.is_(None), held.c.held_at < before).order_by(held.c.id)
@@ -58,4 +52,4 @@ def long_held(connection: Connection, before: float, now: float) -> list[LongHel
     if rows:
         told = update(held).where(held.c.id.in_([row.id for row in rows])).values(noticed_at=now)
         connection.execute(told)
-    return [LongHeld(row.name or row.v1 or row.v2 or "?", row.size, row.held_at) for row in rows]
+    return [LongHeld(row.title, row.size, row.held_at) for row in rows]

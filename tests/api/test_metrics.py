@@ -66,7 +66,15 @@ def busy(app: Flask, small: ScriptedNode) -> FlaskClient:
     poll(app, "small")
     states, held = tables.node_states, tables.held
     now = time.time()
-    waiting = {"size": GIB, "category": "", "fields": {}, "decision_id": "d", "held_at": now - 100}
+    waiting = {
+        "title": "t",
+        "next_at": 0.0,
+        "size": GIB,
+        "category": "",
+        "fields": {},
+        "decision_id": "d",
+        "held_at": now - 100,
+    }
     _execute(
         app,
         update(states).values(retry_at=now + 60, latency_ms=2.5),
@@ -296,3 +304,17 @@ def test_a_torrents_room_is_told_as_promised_before_the_node_shows_it(client: Fl
     made: MadeTorrent = made_up_magnet()
     _submit(client, made.magnet, size_estimate_gb=10)
     assert _values(client, "qbdispatch_node_claimed_bytes")["big",] == 10 * GIB
+
+
+def test_a_held_torrent_counts_as_held_and_when_it_is_placed(make_app: AppMaker, node: ScriptedNode) -> None:
+    """Once each; that it was submitted again meanwhile is told apart."""
+    app = make_app([node_entry(node)], hold={"enabled": True})
+    client = app.test_client()
+    magnet = made_up_magnet().magnet
+    assert [_submit(client, magnet, size_estimate_gb=950) for _ in range(2)] == ["held", "held"]
+    node.free_bytes = 1000 * GIB
+    poll(app)
+    app.extensions[EXTENSION].dispatcher.place_next(set())
+    wanted = {("held", "insufficient_space"): 1, ("held", "already_held"): 1, ("accepted", ""): 1}
+    assert _values(client, "qbdispatch_submissions_total") == wanted
+    assert _values(client, "qbdispatch_held") == {(): 0}

@@ -209,10 +209,10 @@ def test_without_targets_nothing_is_written(scripted: NodeMaker, make_bench: Ben
 def test_what_is_held_for_long_is_told_once(scripted: NodeMaker, hook: Webhook, told: BenchOf) -> None:
     """Each torrent by itself, after the hours that are set."""
     bench = told([scripted(name="a")], [hook], held_hours=2)
-    row = {"size": 5 * GIB, "category": "", "fields": {}, "decision_id": "d"}
+    row = {"next_at": 0.0, "size": 5 * GIB, "category": "", "fields": {}, "decision_id": "d"}
     with bench.store.write() as connection:
         for name, hours in (("old", 3), ("young", 1)):
-            connection.execute(insert(tables.held).values(name=name, held_at=time.time() - hours * 3600, **row))
+            connection.execute(insert(tables.held).values(title=name, held_at=time.time() - hours * 3600, **row))
     for _ in range(3):
         _look(bench)
     assert hook.titles == ["Still held: old"]
