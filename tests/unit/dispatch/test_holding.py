@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -143,20 +144,23 @@ def test_what_is_being_placed_is_not_counted_twice(make_bench: BenchMaker, scrip
     assert bench.submit(make_torrent("too much", 30 * GIB)).status is Status.HELD
 
 
-def test_two_leaders_at_once_place_each_torrent_once(make_bench: BenchMaker, scripted: NodeMaker) -> None:
-    """Four workers that all believe to lead: every held torrent is added exactly once."""
+def test_several_leaders_at_once_place_each_torrent_once_and_overbook_nothing(
+    make_bench: BenchMaker, scripted: NodeMaker
+) -> None:
+    """Four workers that all believe to lead, six torrents of 10 GB, two disks of 25: the four oldest are added, each
+    once and two to a disk; the others wait on."""
     nodes = [scripted(name=name, free_gib=5) for name in "ab"]
     bench = make_bench(*nodes, **ON)
     made = [make_torrent(f"t{number}", 10 * GIB) for number in range(6)]
     assert {bench.submit(one).status for one in made} == {Status.HELD}
     for node in nodes:
-        grow(bench, node, 500)
+        grow(bench, node, 25)
     workers = [bench, *(Bench(bench.settings, bench.store, nodes) for _ in range(3))]
     at_once([lambda worker=worker: place(worker) for worker in workers])  # type: ignore[misc]
     place(bench)
-    assert len(adds(nodes)) == len(made)
-    assert sorted(hash_ for node in nodes for hash_, _ in node.adds) == sorted(one.hash for one in made)
-    assert waiting(bench) == []
+    assert Counter(adds(nodes)) == {"a": 2, "b": 2}
+    assert sorted(hash_ for node in nodes for hash_, _ in node.adds) == sorted(one.hash for one in made[:4])
+    assert waiting(bench) == [one.hash for one in made[4:]]
 
 
 def test_a_worker_that_dies_while_placing_loses_and_doubles_nothing(
