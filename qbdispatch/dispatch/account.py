@@ -29,7 +29,10 @@ def count(connection: Connection, outcome: str, reason: str = "") -> None:
 
 def count_known(connection: Connection, *, is_held: bool) -> None:
     """One more submission of what is placed or held already."""
-    count(connection, "held", "already_held") if is_held else count(connection, "duplicate")
+    if is_held:
+        count(connection, "held", "already_held")
+    else:
+        count(connection, "duplicate")
 
 
 def counted(connection: Connection) -> dict[tuple[str, str], int]:
