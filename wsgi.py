@@ -1,11 +1,12 @@
 """The entry for gunicorn and other WSGI servers: `wsgi:app`. Only this and gunicorn.conf.py read the environment."""
 
-import logging
+import os
 import signal
 import sys
 import time
 from types import FrameType
 
+from qbdispatch import logs
 from qbdispatch.boot import Worker
 from qbdispatch.config.accepted import accepted
 from qbdispatch.config.loader import ConfigError, load_settings
@@ -30,12 +31,11 @@ def step_down_at_sigterm(worker: Worker) -> None:
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn wants it: no running request is to notice
 
 
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-logging.getLogger("alembic").setLevel(logging.WARNING)
 inherited = accepted()
 try:
+    logs.configure(os.environ.get("QBDISPATCH_LOG_FORMAT") or "text")
     app = Worker(inherited or load_settings())
-except (ConfigError, StoreUnavailable) as error:
+except (ConfigError, StoreUnavailable, logs.UnknownLogFormat) as error:
     if inherited is None:
         sys.stderr.write(f"qbdispatch cannot start:\n{error}\n")
         sys.exit(BOOT_FAILED)

@@ -11,10 +11,12 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import overview
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import placing, purging, retaining
+from qbdispatch.dispatch.alerting import alerting
+from qbdispatch.dispatch.chores import advising, placing, purging, retaining
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
+from qbdispatch.dispatch.sending import sending
 from qbdispatch.store import health
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.secrets import shared_secret
@@ -72,13 +74,16 @@ def start_leader(app: Flask) -> Leader:
         services.store.close()
         raise
     threading.Thread(target=_keep_remembering, args=(services,), name="remember", daemon=True).start()
-    settings = services.settings
+    store, settings = services.store, services.settings
     chores = [
-        purging(services.store),
+        purging(store),
         placing(services.dispatcher),
-        retaining(services.store, settings.database_url, settings.retention),
+        retaining(store, settings.database_url, settings.retention),
+        advising(settings),
+        *alerting(store, settings),
+        *sending(store, settings.notifications),
     ]
-    leader = Leader(services.store, services.fleet, settings.sync, chores)
+    leader = Leader(store, services.fleet, settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)
     return leader

@@ -31,9 +31,13 @@ def add_json_errors(blueprint: Blueprint) -> None:
         return json_error(503, str(error))
 
 
-def require_admin_key() -> Response | None:
-    """For `before_request`: with `admin_api_key` set, only those who send it in `X-API-Key` get on."""
+def require_admin_key(*, bearer: bool = False) -> Response | None:
+    """For `before_request`: with `admin_api_key` set, only those who send it in `X-API-Key` get on, or with `bearer`
+    in `Authorization`, which is what Prometheus can send."""
     key = services().settings.dispatcher.admin_api_key
-    if key is None or hmac.compare_digest(request.headers.get("X-API-Key", "").encode(), key.encode()):
+    given = [request.headers.get("X-API-Key", "")]
+    if bearer:
+        given.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
+    if key is None or any(hmac.compare_digest(one.encode(), key.encode()) for one in given):
         return None
     return json_error(401, "send the admin_api_key of the configuration in the X-API-Key header")

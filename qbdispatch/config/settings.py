@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from marshmallow.fields import Boolean, List
 
 from qbdispatch.config import fields as f
+from qbdispatch.config.notifications import Event, TargetUrl
 from qbdispatch.config.options import option, section
 from qbdispatch.config.schema import FILLED, Part
 
@@ -167,6 +168,26 @@ class AuthSettings:
 
 
 @section
+class NotificationSettings:
+    """Who is told of what."""
+
+    targets: tuple[str, ...] = option(
+        List(TargetUrl()), "Apprise addresses, like discord://ID/TOKEN; each is a secret.", default=(), secret=True
+    )
+    events: tuple[str, ...] = option(
+        List(f.Text("|".join(Event), f"be one of {', '.join(Event)}")),
+        "What is told; there is also placed.",
+        default=tuple(event.value for event in Event if event is not Event.PLACED),
+    )
+    space_below_gb: float = option(f.Number(), "Effective free space to tell of on each disk.", default=50.0)
+    held_hours: float = option(f.Number(), "A torrent held for so many hours is told of.", default=24.0)
+    node_down_after_s: float = option(
+        f.Number(0, 24 * HOUR_S), "A node is told to be down, or up again, after so many seconds.", default=30.0
+    )
+    public_url: str | None = option(f.Url(), "Address of this dispatcher for links in notices.", default=None)
+
+
+@section
 class Settings:
     """The whole configuration."""
 
@@ -189,4 +210,7 @@ class Settings:
     auth: AuthSettings = option(Part(AuthSettings), "Who may use /api/v2.", default=AuthSettings())
     retention: RetentionSettings = option(
         Part(RetentionSettings), "How much of the past is kept.", default=RetentionSettings()
+    )
+    notifications: NotificationSettings = option(
+        Part(NotificationSettings), "Who is told of what.", default=NotificationSettings()
     )

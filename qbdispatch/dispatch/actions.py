@@ -8,6 +8,7 @@ shows it.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -269,7 +270,7 @@ def _at_once(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]
     if len(names) < 2:
         return [ask(name) for name in names]
     with ThreadPoolExecutor(len(names), thread_name_prefix="action") as pool:
-        return list(pool.map(ask, names))
+        return [future.result() for future in [pool.submit(copy_context().run, ask, name) for name in names]]
 
 
 def _json(answer: requests.Response) -> Any:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from qbdispatch.config.settings import RetentionSettings
+from qbdispatch.config.settings import RetentionSettings, Settings
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store import details, mirror, retention
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
 RETENTION_SECONDS = 20.0
 DAY_SECONDS = 86_400.0
+ADVICE_SECONDS = 24 * 3600.0
 PLACE_SECONDS = 1.0
 MOST_PLACED = 100
 
@@ -69,6 +70,18 @@ def retaining(store: Store, url: str, settings: RetentionSettings) -> Chore:
             log.warning("the store's -wal file could not be shortened: %s", error)
 
     return Chore("retention", RETENTION_SECONDS, retain)
+
+
+def advising(settings: Settings) -> Chore:
+    """Say which doors stand open: when a term begins, so by one worker alone, and once a day."""
+
+    def advise() -> None:
+        if settings.auth.username is None and not settings.auth.api_keys:
+            log.warning("auth is not configured: /api/v2 accepts any login; set auth.username and auth.password")
+        if settings.dispatcher.admin_api_key is None:
+            log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
+
+    return Chore("advise", ADVICE_SECONDS, advise, at_once=True)
 
 
 def placing(dispatcher: Dispatcher) -> Chore:

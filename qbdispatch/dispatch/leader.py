@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from qbdispatch import meters
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.chores import Chore
@@ -139,4 +140,5 @@ def _guarded(run: Callable[[threading.Event], None], term: threading.Event, name
             run(term)
         except Exception:
             log.exception("%s failed and begins anew", name)
+            meters.failed(name.partition("-")[0])
             term.wait(LEASE_SECONDS)

@@ -11,19 +11,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from qbdispatch.config.settings import NodeSettings, Settings
+from qbdispatch.config.settings import Settings
+from qbdispatch.dispatch import account
 from qbdispatch.dispatch.documents import decision_document, held_document, rfc3339, unheld_document
+from qbdispatch.dispatch.expecting import list_expected
 from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold
 from qbdispatch.dispatch.homes import find_home
+from qbdispatch.dispatch.outbox import Outbox
 from qbdispatch.dispatch.request import SizeSource, Submission, policy, size_of
 from qbdispatch.dispatch.unseen import not_seen_yet
 from qbdispatch.nodes.errors import NodeError
-from qbdispatch.nodes.paths import to_node
-from qbdispatch.nodes.rows import expected_row
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Decision, Request
 from qbdispatch.scoring.queueing import keep_room
-from qbdispatch.store import claims, decisions, facts, health, held, mirror, placements
+from qbdispatch.store import claims, decisions, facts, health, held, placements
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
@@ -44,6 +45,11 @@ class Known:
     node: str
     decision_id: str | None
     claim: claims.Claim | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a node has taken it; otherwise its add is still under way."""
+        return self.claim is None or self.claim.phase is claims.Phase.ADDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class Ledger:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self._outbox = Outbox(settings.notifications)
         self._nodes = {node.name: node for node in settings.nodes}
         self._add_seconds = {node.name: node.timeout_s for node in settings.nodes}
         self._policy = policy(settings.dispatcher, settings.sync.stale_after_s)
@@ -97,12 +104,15 @@ class Ledger:
         with self._store.write() as connection:
             known = self._known_or_held(connection, submission)
             if known is not None:
+                if isinstance(known, Waiting) or known.is_settled:
+                    account.count_known(connection, is_held=isinstance(known, Waiting))
                 return known
             now = self._store.now()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
             document["attempts"] = attempts
             if not_seen_yet(connection, document, self._nodes, now, self._policy.stale_after_seconds):
                 decisions.keep(connection, decision_id, document, decided_at=now)
+                account.conclude(connection, self._outbox, document, now)
                 return Rejected(document)
             health.end_beginning(connection)
             if decision.winner is None:
@@ -191,6 +201,7 @@ class Ledger:
                 decision_id=document["decision_id"],
             )
             decisions.keep(connection, document["decision_id"], document, decided_at=now)
+            account.conclude(connection, self._outbox, document, now)
             let_go(connection, source.hashes, now)  # so that it is in every list at every moment
 
     def adopt(self, claim: claims.Claim) -> None:
@@ -211,8 +222,15 @@ class Ledger:
 
     def close(self, document: dict[str, Any]) -> None:
         """Keep the final state of a decision that placed nothing."""
+        now = self._store.now()
         with self._store.write() as connection:
-            decisions.keep(connection, document["decision_id"], document, decided_at=self._store.now())
+            decisions.keep(connection, document["decision_id"], document, decided_at=now)
+            account.conclude(connection, self._outbox, document, now)
+
+    def count(self, outcome: str, reason: str) -> None:
+        """Count a submission that ended without a decision of its own."""
+        with self._store.write() as connection:
+            account.count(connection, outcome, reason)
 
     def find(self, connection: Connection, hashes: InfoHashes) -> Known | None:
         """Where the torrent is, or is being added, as a transaction sees it. A record on a node that is no longer
@@ -247,6 +265,8 @@ class Ledger:
         refusal = refusal_to_hold(connection, self._settings.hold, decision)
         document = held_document(document) if refusal is None else unheld_document(document, refusal)
         decisions.keep(connection, document["decision_id"], document, decided_at=now)
+        if refusal is None or decision is None or not document["attempts"]:  # else `close` tells what came of it
+            account.conclude(connection, self._outbox, document, now)
         if refusal is not None:
             return Rejected(document)
         size, _ = size_of(submission, self._settings.dispatcher)
@@ -271,25 +291,6 @@ class Ledger:
         size, size_source = (0, SizeSource.PRESENT) if home.has_data else size_of(submission, settings.dispatcher)
         decision = decide(fleet, Request(size, submission.category, tried, home.nodes), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)
-
-
-def list_expected(connection: Connection, node: NodeSettings, submission: Submission, now: float) -> None:
-    """Show the torrent to clients before the next poll does."""
-    source, hashes = submission.source, submission.source.hashes
-    if mirror.named(connection, node.name, hashes.node_ids):
-        return
-    row = expected_row(
-        submission.fields,
-        name=source.name or hashes.key,
-        size_bytes=source.size_bytes or 0 if source.is_file else 0,
-        magnet=source.magnet,
-        added_on=int(now),
-    )
-    row |= {"infohash_v1": hashes.v1 or "", "infohash_v2": hashes.v2 or ""}
-    row["save_path"] = to_node(row["save_path"], node.path_map)
-    listed = mirror.Listed(hashes.node_ids[-1], hashes.v1 or hashes.node_ids[-1], row)
-    revision = mirror.next_revision(connection)
-    mirror.put(connection, node.name, [listed], revision=revision, seen_at=now, touched=True)
 
 
 def record_placed(connection: Connection, claim: claims.Claim, now: float) -> None:

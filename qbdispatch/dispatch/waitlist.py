@@ -9,7 +9,8 @@ from typing import Any
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import holding
 from qbdispatch.dispatch.documents import held_document
-from qbdispatch.dispatch.ledger import Ledger, list_expected
+from qbdispatch.dispatch.expecting import list_expected
+from qbdispatch.dispatch.ledger import Ledger
 from qbdispatch.dispatch.request import Submission, policy
 from qbdispatch.scoring.model import Request
 from qbdispatch.scoring.queueing import first_that_fits

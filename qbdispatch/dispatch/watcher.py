@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from qbdispatch import meters
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.complaint import Complaint
@@ -100,6 +101,7 @@ class Watcher:
     def _poll(self) -> None:
         polled_at, started = self._store.now(), time.monotonic()
         answer = self._access.call(lambda cookies: self._access.client.maindata(cookies, self._view.rid))
+        meters.poll_took(self._access.node.name, time.monotonic() - started)
         pause = self._pause_after(time.monotonic() - started)
         self._next_poll = time.monotonic() + pause - self._interval / 2
         change = self._view.apply(answer, now=started, interval_seconds=pause)

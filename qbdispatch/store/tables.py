@@ -259,6 +259,7 @@ notices = Table(
     "notices",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("target", String(64), nullable=False),  # by the name that it has in answers and the log
     Column("event", String(32), nullable=False),
     Column("raised_at", Float, nullable=False),
     Column("title", Text, nullable=False),
