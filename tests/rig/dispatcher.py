@@ -170,6 +170,7 @@ class Dispatcher:
                 "QBDISPATCH_THREADS": str(self._threads),
                 "WEB_CONCURRENCY": str(self._workers),
                 "NO_PROXY": "127.0.0.1,localhost",
+                "TMPDIR": str(folder),  # where a killed master leaves the folder of its workers' figures
             }
             | self._env,
         )
