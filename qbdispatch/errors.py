@@ -12,6 +12,9 @@ QbdispatchError
 │   ├── NodeAuthFailed               the node refuses our credentials, or we are in back-off because it did
 │   ├── NodeRefused                  the node answered, and the answer is no
 │   └── NodeOutcomeUnknown           sent, but no answer: the node may or may not have done it
+├── dispatch.arr_api.ArrError        a Sonarr or Radarr did not do what was asked
+│   └── ArrInvalid                   it refused an entry, and says what is wrong with it
+├── dispatch.connecting.Unconnectable   an instance cannot be connected this way
 ├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node
 └── store.engine.StoreUnavailable    the database does not answer
 """

@@ -12,6 +12,7 @@ from qbdispatch.dispatch.chores import purging
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
+from qbdispatch.passwords import PasswordCheck
 from qbdispatch.store import health
 from qbdispatch.store.engine import Store
 from qbdispatch.store.secrets import shared_secret
@@ -30,6 +31,7 @@ class Services:
     library: Library
     actions: Actions
     cookie_key: str
+    passwords: PasswordCheck
 
 
 def build_services(settings: Settings) -> Services:
@@ -47,6 +49,7 @@ def build_services(settings: Settings) -> Services:
         library=library,
         actions=Actions(store, fleet, library),
         cookie_key=shared_secret(store, "cookies"),
+        passwords=PasswordCheck(),
     )
 
 
