@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+from marshmallow import ValidationError
 
 from qbdispatch.cli.output import show_json
 from qbdispatch.config.faults import ConfigError
@@ -89,8 +90,8 @@ class Address(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
             return Url().check(value)
-        except ValueError as error:  # marshmallow's ValidationError is one
-            self.fail(str(error), param, ctx)
+        except ValidationError as error:
+            self.fail(str(error.messages[0]), param, ctx)
 
 
 OUR_URL = click.option(

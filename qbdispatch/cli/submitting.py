@@ -27,12 +27,17 @@ def _category(_: click.Context, __: click.Parameter, value: str | None) -> str |
     return value
 
 
+def _size(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 < value <= MOST_GB:  # as is NaN
+        raise click.BadParameter(f"must be above 0 and at most {MOST_GB:.0f}")
+    return value
+
+
 def _options(command: Command) -> Command:
     """What both commands take."""
-    size = click.FloatRange(min=0, max=MOST_GB, min_open=True)
     for option in (
         json_option,
-        click.option("--size-gb", type=size, help="Its size, where the torrent does not tell it."),
+        click.option("--size-gb", type=float, callback=_size, help="Its size, where the torrent does not tell it."),
         click.option("--category", callback=_category, help="Its category."),
         click.option("--name", help="What to call it in decisions and logs."),
         click.argument("torrent"),

@@ -9,8 +9,6 @@ the download client for real, as `arr_client` does.
 from __future__ import annotations
 
 import re
-import time
-from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -55,7 +53,6 @@ class ScriptedArr:
         self.kind: Literal["sonarr", "radarr"] = kind
         self.api_key = api_key
         self.version = "4.0.15.2941" if kind == "sonarr" else "5.27.5.10198"
-        self.clock_ahead_seconds = 0.0
         self.entries: list[Row] = []
         self.mappings: list[Row] = []
         self.roots: list[Row] = []
@@ -65,11 +62,19 @@ class ScriptedArr:
         self.warns: str | None = None
         self.tests = 0
         self.calls: list[tuple[str, str]] = []
-        self._server = LoopbackServer(Request.application(self._respond))
+        self._server = LoopbackServer(Request.application(self._answer))
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.port}/api/v3"
+
+    @property
+    def clock_ahead_seconds(self) -> float:
+        return self._server.clock_ahead_seconds
+
+    @clock_ahead_seconds.setter
+    def clock_ahead_seconds(self, seconds: float) -> None:
+        self._server.clock_ahead_seconds = seconds
 
     def entry(self, name: str, **values: Any) -> Row:
         """Put a qBittorrent entry there by hand."""
@@ -93,11 +98,6 @@ class ScriptedArr:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _respond(self, request: Request) -> Response:
-        answer = self._answer(request)
-        answer.headers["Date"] = formatdate(time.time() + self.clock_ahead_seconds, usegmt=True)
-        return answer
 
     def _answer(self, request: Request) -> Response:
         path = request.path.removeprefix("/api/v3/")
@@ -130,7 +130,10 @@ class ScriptedArr:
     def _listing(self, query: str) -> Row:
         parent = query[: query.rfind("/") + 1]
         names = {one[len(parent) :].split("/")[0] for one in self.folders if one.startswith(parent) and one != parent}
-        return {"parent": "/", "directories": [{"type": "folder", "path": f"{parent}{name}/"} for name in names if name]}
+        return {
+            "parent": "/",
+            "directories": [{"type": "folder", "path": f"{parent}{name}/"} for name in names if name],
+        }
 
     def _create(self, request: Request) -> Response:
         if refusal := self._judged(request, force=request.args.get("forceSave") == "true"):
@@ -192,8 +195,9 @@ class ScriptedArr:
     def _tested(self, entry: Row, *, warn: bool) -> list[Row]:
         values = {row["name"]: row["value"] for row in entry["fields"]}
         self.tests += 1
+        scheme = "https" if values["useSsl"] else "http"
         client = ArrClient(
-            url=f"{'https' if values['useSsl'] else 'http'}://{values['host']}:{values['port']}{values['urlBase'] or ''}",
+            url=f"{scheme}://{values['host']}:{values['port']}{values['urlBase'] or ''}",
             kind=self.kind,
             username=values["username"] or "",
             password=values["password"] or "",

@@ -29,7 +29,7 @@ def _names(one: Checkup, other: Checkup) -> str:
 
 
 def _one_disk(one: Checkup, other: Checkup) -> list[Finding]:
-    if one.free_bytes is None or other.free_bytes is None:
+    if not one.free_bytes or not other.free_bytes:  # two full disks are alike, and that says nothing
         return []
     same_figure = one.free_bytes == other.free_bytes
     same_place = _host(one) == _host(other) and _same(one.save_path, other.save_path)

@@ -67,7 +67,9 @@ def check_node(access: NodeAccess, polled_free: int | None) -> Checkup:
 
 
 def _free_bytes(access: NodeAccess) -> int | None:
-    """A node may not know on the first call of a session (4.3 to 5.1 then say 0, later ones -1)."""
+    """A node may not know on the first call of a session: 4.3 to 5.1 then say 0, later ones -1. Who says 0 each time
+    has none."""
+    free = None
     for attempt in range(SPACE_TRIES):
         if attempt:
             time.sleep(SPACE_PAUSE_SECONDS)
@@ -76,7 +78,7 @@ def _free_bytes(access: NodeAccess) -> int | None:
         free = state.get("free_space_on_disk")
         if isinstance(free, int) and free > 0:
             return free
-    return None
+    return 0 if free == 0 else None
 
 
 def _silent(node: NodeSettings, fault: NodeError) -> Finding:
@@ -145,8 +147,8 @@ def _room(node: NodeSettings, free: int | None) -> list[Finding]:
     if free is None:
         remedy = "check that its save path exists and its disk is mounted; unknown room means no new torrents"
         return [warning("free_space_unknown", about(node), "does not know how much space is free", remedy)]
-    if free < node.min_free_bytes:
-        seen = f"has {gigabytes(free)} GB free, which is below its min_free_gb of {node.min_free_gb:g}"
+    if free < node.min_free_bytes or free == 0:
+        seen = f"has {gigabytes(free)} GB free; its min_free_gb is {node.min_free_gb:g}"
         remedy = "free space on its disk or lower its min_free_gb: it gets no new torrents"
         return [error("disk_full", about(node), seen, remedy)]
     return []
