@@ -16,6 +16,10 @@ QbdispatchError
 │   └── ArrInvalid                   it refused an entry, and says what is wrong with it
 ├── dispatch.connecting.Unconnectable   an instance cannot be connected this way
 ├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node
+├── cli.decisions.NoSuchDecision     there is none with this id
+├── cli.upkeep.NoDemo                the demo is not part of what is installed
+├── logs.UnknownLogFormat            neither text nor JSON
+├── store.backup.BackupFailed        no backup was made
 └── store.engine.StoreUnavailable    the database does not answer
 """
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from qbdispatch import __version__
+from qbdispatch import __version__, logs
 from qbdispatch.cli.connecting import connect, disconnect
 from qbdispatch.cli.decisions import decisions
 from qbdispatch.cli.doctor import check
@@ -20,13 +20,12 @@ from qbdispatch.cli.fleet import drain, nodes, resume, torrents
 from qbdispatch.cli.output import show_json
 from qbdispatch.cli.session import Session
 from qbdispatch.cli.submitting import preview, submit
-from qbdispatch.cli.upkeep import demo, hash_password_command
+from qbdispatch.cli.upkeep import backup_command, demo, hash_password_command
 from qbdispatch.config.faults import ConfigError
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store.engine import StoreUnavailable
 
 FAILED, CONFIG_FAULTY, STORE_UNAVAILABLE = 1, 3, 4
-_JSON_LINE = '{"ts": "%(asctime)s", "level": "%(levelname)s", "logger": "%(name)s", "event": "%(message)s"}'
 
 
 class Commands(click.Group):
@@ -47,7 +46,7 @@ class Commands(click.Group):
 @click.option("--config", type=click.Path(path_type=Path), help="The configuration; else QBDISPATCH_CONFIG.")
 @click.option(
     "--log-format",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(logs.FORMATS),
     envvar="QBDISPATCH_LOG_FORMAT",
     default="text",
     help="How warnings on standard error look.",
@@ -65,8 +64,8 @@ def main(context: click.Context, config: Path | None, log_format: str) -> None:
         context.color = False
     session = context.obj = Session(config)
     context.call_on_close(session.close)
-    line = _JSON_LINE if log_format == "json" else "%(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=logging.WARNING, format=line)
+    logs.configure(log_format)
+    logging.getLogger().setLevel(logging.WARNING)  # what a command does is its answer
 
 
 def _fail(context: click.Context, code: int, reason: str, faults: list[str]) -> NoReturn:
@@ -90,6 +89,7 @@ for _command in (
     connect,
     disconnect,
     hash_password_command,
+    backup_command,
     demo,
 ):
     main.add_command(_command)

@@ -1,4 +1,4 @@
-"""Commands for those who run the service: `hash-password`, `demo`."""
+"""Commands for those who run the service: `hash-password`, `backup`, `demo`."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ import qbdispatch
 from qbdispatch.cli.session import Session, json_option, pass_session
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.passwords import hash_password
+from qbdispatch.store.backup import backup
 
 
 class NoDemo(QbdispatchError):
@@ -31,6 +32,21 @@ def hash_password_command(session: Session, stdin: bool) -> None:
 
 def _asked() -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+@click.command("backup")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
+@json_option
+@pass_session
+def backup_command(session: Session, target: Path, force: bool) -> None:
+    """Copy the store to the file TARGET, while the service runs.
+
+    It holds sessions and keys: only its owner may read it. To restore it, stop the service and put it in the place of
+    the store.
+    """
+    written = backup(session.settings.database_url, target, replace=force)
+    session.show({"target": str(written)}, lambda: click.echo(f"wrote {written}"))
 
 
 @click.command()

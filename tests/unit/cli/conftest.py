@@ -1,7 +1,8 @@
 """The command line over scripted nodes, as a shell would call it."""
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,15 @@ from click.testing import CliRunner, Result
 from qbdispatch.cli.main import main
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Each call sets up logging for a process of its own; the tests' process goes on with what it had."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 @pytest.fixture
