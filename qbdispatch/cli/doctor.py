@@ -25,6 +25,8 @@ def check(session: Session, url: str | None) -> None:
     """
     services = session.services
     found = examine(services.settings, services.store, services.fleet, url, show_progress)
+    if url is None and services.settings.arr_instances and not session.as_json:
+        click.echo("Whether Sonarr and Radarr use this dispatcher is not looked at without --url.", err=True)
     session.show({"findings": [finding.document() for finding in found]}, lambda: _show(found))
     sys.exit(1 if found else 0)
 

@@ -16,6 +16,7 @@ from qbdispatch.dispatch.intake import read_link
 from qbdispatch.dispatch.request import Submission, is_category
 from qbdispatch.torrents.errors import TorrentError
 from qbdispatch.torrents.metainfo import parse_torrent_file
+from qbdispatch.torrents.source import TorrentSource
 
 MOST_GB = 2.0**20
 _LINKS = ("magnet:", "http://", "https://")
@@ -80,14 +81,14 @@ def _submission(
     )
 
 
-def _read(torrent: str, fetch: FetchSettings) -> Any:
+def _read(torrent: str, fetch: FetchSettings) -> TorrentSource:
+    """A link is told by its scheme; all else is a file, if there is one of that name, or a hash."""
     path = Path(torrent)
-    if torrent.lower().startswith(_LINKS) or not path.is_file():
-        return read_link(torrent, fetch)
     try:
-        return parse_torrent_file(path.read_bytes())
+        content = None if torrent.lower().startswith(_LINKS) or not path.is_file() else path.read_bytes()
     except OSError as error:
-        raise click.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="TORRENT") from error
+        raise click.BadParameter(f"the file cannot be read: {error.strerror}", param_hint="TORRENT") from error
+    return read_link(torrent, fetch) if content is None else parse_torrent_file(content)
 
 
 def _run(session: Session, ask: Callable[[], Result]) -> None:

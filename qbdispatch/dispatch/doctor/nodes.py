@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.dispatch.access import NodeAccess
@@ -53,6 +54,8 @@ def check_node(access: NodeAccess, polled_free: int | None) -> Checkup:
         return Checkup(node, (_silent(node, fault),))
     if not first.is_qbittorrent:
         return Checkup(node, (_stranger(node, first),))
+    if first.status == 401:  # it answers so before it looks at any login, so none is tried
+        return Checkup(node, (_host_refused(node),))
     clock = clock_finding(about(node), first.clock_ahead_seconds)
     try:
         version = access.call(access.client.version)
@@ -102,6 +105,12 @@ def _stranger(node: NodeSettings, answer: Probe) -> Finding:
     return error("not_qbittorrent", about(node), seen, remedy)
 
 
+def _host_refused(node: NodeSettings) -> Finding:
+    host = urlsplit(node.url).hostname
+    remedy = f"add {host} to Server domains in its Web UI options, or turn the host header validation off"
+    return error("host_refused", about(node), f"{node.url} does not accept the Host header {host}", remedy)
+
+
 def _refused(node: NodeSettings, fault: NodeAuthFailed) -> Finding:
     text = str(fault)
     if "banned" in text:
@@ -110,9 +119,6 @@ def _refused(node: NodeSettings, fault: NodeAuthFailed) -> Finding:
             f" qBittorrent, and run `qbdispatch resume {node.name}`; {_PROTECTED}"
         )
         return error("banned", about(node), text, remedy)
-    if "Host header" in text:
-        remedy = "allow this host in the host header validation of its Web UI options, or check the password"
-        return error("host_or_login_refused", about(node), text, remedy)
     remedy = (
         "correct nodes[].username and password (or api_key) to those of its Web UI options, then run"
         f" `qbdispatch resume {node.name}` or restart the service"

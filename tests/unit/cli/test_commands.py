@@ -128,6 +128,7 @@ def test_what_no_node_takes_is_a_failure(run: Run) -> None:
     [
         ["submit", "magnet:?dn=nothing"],
         ["submit", "/nowhere.torrent"],
+        ["submit", "x" * 5000],
         ["submit", made_up_magnet("a").magnet, "--category", "/tv"],
         ["submit", made_up_magnet("a").magnet, "--size-gb", "0"],
         ["submit", made_up_magnet("a").magnet, "--size-gb", "nan"],

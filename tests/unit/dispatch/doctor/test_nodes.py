@@ -41,9 +41,12 @@ def test_nothing_is_said_of_a_healthy_node(look: Examine, ailing: NodeMaker, ver
     assert node.calls["auth/login"] == 1
 
 
-def test_a_wrong_password_is_named_and_tried_once_however_often_one_looks(look: Examine, ailing: NodeMaker) -> None:
-    """So that no number of looks leads to a ban; nor is the password in what is said."""
-    node = ailing(name="a")
+@pytest.mark.parametrize("version", ["4.5.2", "5.3.0"])
+def test_a_wrong_password_is_named_and_tried_once_however_often_one_looks(
+    look: Examine, ailing: NodeMaker, version: str
+) -> None:
+    """So that no number of looks leads to a ban; nor is the password in what is said. From 5.2 on it is a 401."""
+    node = ailing(version, name="a")
     for _ in range(3):
         (found,) = look([node_entry(node, password="not-this-one")])
         assert codes([found]) == [("login_refused", "node a")]
@@ -59,6 +62,14 @@ def test_a_ban_is_told_from_a_wrong_password(look: Examine, ailing: NodeMaker) -
     (found,) = look([node_entry(node)])
     assert codes([found]) == [("banned", "node a")]
     assert "wait for the ban to end" in found.remedy
+
+
+def test_a_refused_host_header_is_told_from_a_wrong_password(look: Examine) -> None:
+    """It is refused before any login, so none is tried: 401 to the first look."""
+    with _somebody_else(text_answer("Unauthorized", 401)) as url:
+        (found,) = look([{"name": "a", "url": url, "username": "u", "password": "p"}])
+    assert codes([found]) == [("host_refused", "node a")]
+    assert "add 127.0.0.1 to Server domains" in found.remedy
 
 
 def test_a_closed_port_is_a_wrong_port(look: Examine) -> None:
