@@ -20,6 +20,7 @@ QbdispatchError
 ├── cli.upkeep.NoDemo                the demo is not part of what is installed
 ├── logs.UnknownLogFormat            neither text nor JSON
 ├── store.backup.BackupFailed        no backup was made
+├── dispatch.held_actions.NotWhileHeld  it cannot be done to a torrent that waits for a node
 └── store.engine.StoreUnavailable    the database does not answer
 """
 

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import purging
+from qbdispatch.dispatch.chores import placing, purging
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
@@ -58,7 +58,7 @@ def start_leader(app: Flask) -> Leader:
     first, so that no client has to wait for that."""
     services: Services = app.extensions[EXTENSION]
     services.library.shelf()
-    chores = [purging(services.store)]
+    chores = [purging(services.store), placing(services.dispatcher)]
     leader = Leader(services.store, services.fleet, services.settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)

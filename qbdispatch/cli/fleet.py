@@ -1,6 +1,7 @@
-"""Commands about nodes and what is on them: `nodes`, `torrents`, `drain`, `resume`."""
+"""Commands about nodes, what is on them and what waits for them: `nodes`, `torrents`, `held`, `drain`, `resume`."""
 
 import sys
+import time
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ import click
 from qbdispatch.cli.output import show_table
 from qbdispatch.cli.session import Session, complete_node, json_option, pass_session
 from qbdispatch.dispatch.documents import gigabytes
+from qbdispatch.dispatch.holding import held_documents
 from qbdispatch.dispatch.library import Entry
 from qbdispatch.dispatch.listing import Query, filters, select
 from qbdispatch.dispatch.survey import survey_nodes
@@ -79,6 +81,18 @@ def _show_torrents(entries: list[Entry]) -> None:
         for entry in entries
     ]
     show_table(["node", "state", "done", "GB", "category", "hash", "name"], rows)
+
+
+@click.command()
+@json_option
+@pass_session
+def held(session: Session) -> None:
+    """List torrents that wait for a node with room, oldest first, and why."""
+    with session.services.store.read() as connection:
+        found = held_documents(connection, time.time())
+    keys = ["position", "since", "size_gb", "category", "hash", "name", "why"]
+    head = ["#", "since", "GB", "category", "hash", "name", "why"]
+    session.show(found, lambda: show_table(head, [[one[key] for key in keys] for one in found]))
 
 
 @click.command()

@@ -16,7 +16,7 @@ from qbdispatch import __version__, logs
 from qbdispatch.cli.connecting import connect, disconnect
 from qbdispatch.cli.decisions import decisions
 from qbdispatch.cli.doctor import check
-from qbdispatch.cli.fleet import drain, nodes, resume, torrents
+from qbdispatch.cli.fleet import drain, held, nodes, resume, torrents
 from qbdispatch.cli.output import show_json
 from qbdispatch.cli.session import Session
 from qbdispatch.cli.submitting import preview, submit
@@ -81,6 +81,7 @@ for _command in (
     check,
     nodes,
     torrents,
+    held,
     submit,
     preview,
     decisions,

@@ -13,7 +13,7 @@ import click
 GAP = "  "
 LEAST_WRAP = 20
 _STYLES = {"yes": "green", "no": "red", "error": "red", "warning": "yellow", "accepted": "green", "rejected": "red"}
-_STYLES |= {"failed": "red", "duplicate": "yellow", "ok": "green"}
+_STYLES |= {"failed": "red", "duplicate": "yellow", "held": "yellow"}
 
 
 def show_json(document: Any) -> None:

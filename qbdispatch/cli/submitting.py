@@ -53,7 +53,7 @@ def _options(command: Command) -> Command:
 def submit(session: Session, /, torrent: str, **options: Any) -> None:
     """Place TORRENT on the best node: a magnet, a hash, the path of a .torrent file, or the address of one.
 
-    The service must be running, for it tells what room there is. Exits with 1 if no node took it.
+    The service must be running, for it tells what room there is. Exits with 1 if it is neither placed nor held.
     """
     _run(session, lambda: session.services.dispatcher.submit(_submission(session, torrent, **options)))
 
@@ -101,7 +101,7 @@ def _run(session: Session, ask: Callable[[], Result]) -> None:
         "decision_id": result.decision_id,
     }
     session.show({**document, "attempted_nodes": result.nodes}, lambda: _show(document, result))
-    sys.exit(0 if result.is_placed else 1)
+    sys.exit(0 if result.is_taken else 1)
 
 
 def _show(document: dict[str, Any], result: Result) -> None:

@@ -8,12 +8,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store import details, mirror
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
+PLACE_SECONDS = 1.0
+MOST_PLACED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +49,16 @@ def purging(store: Store) -> Chore:
             details.purge(connection)
 
     return Chore("purge", PURGE_SECONDS, purge)
+
+
+def placing(dispatcher: Dispatcher) -> Chore:
+    """Place held torrents for which there is room, oldest first; so many in one turn at most, as the term may end."""
+
+    def place() -> None:
+        dispatcher.settle_held()
+        leave_out: set[int] = set()
+        for _ in range(MOST_PLACED):
+            if not dispatcher.place_next(leave_out):
+                return
+
+    return Chore("place", PLACE_SECONDS, place, at_once=True)

@@ -122,6 +122,23 @@ def test_what_no_node_takes_is_a_failure(run: Run) -> None:
     ] == ("rejected")
 
 
+def test_what_waits_for_room_is_listed_with_its_reason(run: Run, configure: Configure, node: ScriptedNode) -> None:
+    """Oldest first; being held is no failure."""
+    poll(configure([node_entry(node)], hold={"enabled": True}))
+    assert document(run("held", "--json")) == []
+    for name in ("first", "second"):
+        placed = document(run("submit", made_up_magnet(name).magnet, "--name", name, "--size-gb", "5000", "--json"))
+        assert (placed["status"], placed["selected_node"]) == ("held", None)
+    found = document(run("held", "--json"))
+    assert [(one["position"], one["name"], one["size_gb"]) for one in found] == [
+        (1, "first", 5000),
+        (2, "second", 5000),
+    ]
+    assert "insufficient_space" in found[0]["why"]
+    assert found[0]["hash"] in run("held").stdout
+    assert [one["node"] for one in document(run("torrents", "second", "--json"))] == [""]
+
+
 @pytest.mark.usefixtures("fleet")
 @pytest.mark.parametrize(
     "arguments",
