@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""OWASP's least for argon2id: 19 MiB and some 20 ms, so that a wave of logins does not eat the host's memory."""
+"""OWASP's least for argon2id: 19 MiB and tens of milliseconds, so that many logins eat no memory."""
 _QBITTORRENT_ROUNDS = 100_000
 _QBITTORRENT_PREFIX = "@ByteArray("
 

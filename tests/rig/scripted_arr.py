@@ -59,6 +59,7 @@ class ScriptedArr:
         self.health: list[Row] = []
         self.folders: set[str] = set()
         self.dropped: set[str] = set()
+        self.missing: set[str] = set()
         self.warns: str | None = None
         self.tests = 0
         self.calls: list[tuple[str, str]] = []
@@ -104,6 +105,8 @@ class ScriptedArr:
         self.calls.append((request.method, path))
         if request.headers.get("X-Api-Key") != self.api_key:
             return json_answer({"error": "Unauthorized"}, 401)
+        if path in self.missing:
+            return json_answer({"message": "NotFound"}, 404)
         match (request.method, path.split("/")):
             case ("GET", ["system", "status"]):
                 return json_answer({"appName": self.kind.title(), "version": self.version})

@@ -145,6 +145,13 @@ def test_what_it_says_itself_of_download_clients_is_passed_on(seen: Look, arr: S
     assert "All are unavailable" in found.seen
 
 
+def test_an_instance_that_fails_half_way_is_named(seen: Look, arr: ScriptedArr) -> None:
+    """What was found before stays."""
+    arr.version = "4.0.0.1"
+    arr.missing = {"rootfolder"}
+    assert codes(seen()) == [("arr_too_old", "sonarr sonarr"), ("arr_call_failed", "sonarr sonarr")]
+
+
 def test_its_clock_is_compared_as_well(seen: Look, arr: ScriptedArr) -> None:
     """By the Date of its answer."""
     arr.clock_ahead_seconds = -120

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from qbdispatch.nodes.probe import clock_ahead
 from qbdispatch.store import snapshots
 from qbdispatch.store.engine import Store
 from qbdispatch.store.snapshots import Snapshot
@@ -99,6 +100,30 @@ def test_an_address_that_swallows_packets_is_unreachable(look: Examine) -> None:
         (found,) = look([{"name": "a", "url": url, "username": "u", "password": "p"}])
     assert codes([found]) == [("unreachable", "node a")]
     assert time.monotonic() - started < 8
+
+
+def test_other_ways_not_to_be_reached_are_told_apart(look: Examine, ailing: NodeMaker) -> None:
+    """A name that no host can have, https where there is none, and an answer that does not come."""
+    node = ailing(name="a")
+    assert codes(look([node_entry(node, url=f"http://{'a' * 64}.test")])) == [("unknown_host", "node a")]
+    assert codes(look([node_entry(node, url=node.url.replace("http:", "https:"))])) == [("tls_failed", "node a")]
+    node.delay_seconds["*"] = 5
+    assert codes(look([node_entry(node, timeout_s=0.2)])) == [("unreachable", "node a")]
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Thu, 01 Jan 1970 00:02:00 GMT", 17.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 0.0),
+        ("Thu, 01 Jan 1970 00:01:00 GMT", -39.0),
+        ("nonsense", None),
+        (None, None),
+    ],
+)
+def test_a_clock_is_read_to_the_second(date: str | None, expected: float | None) -> None:
+    """Asked at second 100 and answered at 103: what was written between is no difference."""
+    assert clock_ahead(date, 100.0, 103.0) == expected
 
 
 @pytest.mark.parametrize(
