@@ -23,7 +23,7 @@ SESSION_SECONDS = 24 * 3600
 def login() -> Response:
     """`Ok.` and a cookie, or `Fails.`, both with status 200 as in qBittorrent up to 5.1."""
     found = services()
-    if not _right(found.settings.auth, request.form.get("username", ""), request.form.get("password", "")):
+    if not _right(found, request.form.get("username", ""), request.form.get("password", "")):
         return text("Fails.")
     response = text("Ok.")
     session = _serializer(found).dumps(secrets.token_hex(8))
@@ -52,12 +52,15 @@ def _is_configured(auth: AuthSettings) -> bool:
     return auth.username is not None or bool(auth.api_keys)
 
 
-def _right(auth: AuthSettings, username: str, password: str) -> bool:
+def _right(found: Services, username: str, password: str) -> bool:
+    auth = found.settings.auth
     if not _is_configured(auth):
         return True
-    if auth.username is None or auth.password is None:
+    if auth.username is None:
         return False
-    return _same(username, auth.username) & _same(password, auth.password)
+    if auth.password_hash is not None:
+        return found.passwords.matches(password, auth.password_hash) & _same(username, auth.username)
+    return _same(username, auth.username) & _same(password, auth.password or "")
 
 
 def _has_session(found: Services) -> bool:
@@ -76,7 +79,7 @@ def _has_api_key(auth: AuthSettings) -> bool:
 
 def _serializer(found: Services) -> URLSafeTimedSerializer:
     auth = found.settings.auth
-    credentials = f"{auth.username}\0{auth.password}".encode()
+    credentials = f"{auth.username}\0{auth.password}\0{auth.password_hash or ''}".encode()
     return URLSafeTimedSerializer(found.cookie_key, salt=hashlib.sha256(credentials).digest())
 
 
