@@ -6,13 +6,14 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.history import Verb
 from tests.chaos.run import Report, run
 
-_SHOWN = 10
 _VERBS: tuple[Verb, ...] = ("add", "list", "sync", "delete")
 
 
@@ -21,10 +22,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--keep", type=Path, help="an empty folder for the log and, with sqlite, the store")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
     print(f"chaos: seed {options.seed}, {options.seconds:g} s, {options.database}", flush=True)
-    report = run(seconds=options.seconds, seed=options.seed, database=options.database)
+    report = run(seconds=options.seconds, seed=options.seed, database=options.database, keep=options.keep)
     print(figures(report))
     print(faults(report))
     print(f"chaos: seed {options.seed}: {'all promises kept' if report.is_clean else 'BROKEN'}")
@@ -53,8 +55,11 @@ def faults(report: Report) -> str:
     """The violations, each with all that is known of its torrent."""
     if report.is_clean:
         return ""
-    lines = [f"{len(report.violations)} violations, of which the first {_SHOWN}:"]
-    for violation in report.violations[:_SHOWN]:
+    kinds = Counter(violation.kind for violation in report.violations)
+    lines = [f"{len(report.violations)} violations:", *(f"{count:5} x {kind}" for kind, count in kinds.items())]
+    lines.append("the first of each kind:")
+    firsts = {violation.kind: violation for violation in reversed(report.violations)}
+    for violation in firsts.values():
         lines.append(f"- {violation.text}")
         if violation.torrent is not None:
             one = violation.torrent

@@ -1,12 +1,13 @@
 """What must hold, whatever has happened; each violation is a sentence, with the torrent that it is about.
 
-The promise of room: what is claimed and still to be written on a node never exceeds the largest size that its disk has
-had in the time over which the newest promise may have looked at it, less the floor. That time is what qBittorrent takes
+The promise of room: the sizes of all torrents that are claimed or placed on a node never exceed the largest size that
+its disk has had in the time over which the newest promise may have looked at it, less the floor; nobody downloads. That time is what qBittorrent takes
 to renew its figure, and the dispatcher to call a figure stale or to keep it while a node has none.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import defaultdict
@@ -25,8 +26,8 @@ LOOKS_BACK_SECONDS = 30 + 60 + STALE_AFTER_SECONDS + 25
 """qBittorrent's renewal, a figure kept while a node reports none, staleness, and an add between claim and answer."""
 
 _SAMPLE_SECONDS = 0.2
-_CLAIMS = "SELECT node, v1, v2, bytes, phase, shown, claimed_at, deadline FROM claims"
-_PLACED = "SELECT node, MAX(placed_at) AS at FROM placements WHERE decision_id IS NOT NULL GROUP BY node"
+_CLAIMS = "SELECT node, v1, claimed_at AS at FROM claims WHERE phase <> 'doubt'"
+_PLACED = "SELECT node, v1, CASE WHEN decision_id IS NULL THEN 0 ELSE placed_at END AS at FROM placements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Violation:
 
     text: str
     torrent: Tracked | None = None
+
+    @property
+    def kind(self) -> str:
+        """The sentence without what differs from one to the next."""
+        return re.sub(r"[0-9a-f]{40}|[0-9.]+", "#", self.text[:120])
 
 
 class RoomSampler:
@@ -63,16 +69,17 @@ class RoomSampler:
 
     def _sample(self) -> None:
         with self._world.snapshot() as query:
-            written = {row["node"]: row["outstanding_bytes"] for row in query("SELECT * FROM snapshots")}
-            claims, placed = query(_CLAIMS), {row["node"]: row["at"] for row in query(_PLACED)}
+            claims, placed = query(_CLAIMS), query(_PLACED)
         self.samples += 1
-        promised, newest = defaultdict(int, written), dict(placed)
-        for claim in claims:
-            if claim["phase"] != "doubt":  # its torrent may be counted among what is still to be written
-                promised[claim["node"]] += claim["bytes"]
-            newest[claim["node"]] = max(newest.get(claim["node"], 0.0), claim["claimed_at"])
-        for node, size in promised.items():
-            room = self._world.largest(node, newest.get(node, 0.0) - LOOKS_BACK_SECONDS) - FLOOR_GIB * GIB
+        promised: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        newest: defaultdict[str, float] = defaultdict(float)
+        for row in claims + placed:
+            torrent = self._world.history.torrents[row["v1"]]
+            promised[row["node"]][torrent.hash] = torrent.size_bytes
+            newest[row["node"]] = max(newest[row["node"]], row["at"])
+        for node, sizes in promised.items():
+            size = sum(sizes.values())
+            room = self._world.largest(node, newest[node] - LOOKS_BACK_SECONDS) - FLOOR_GIB * GIB
             self.fullest[node] = max(self.fullest.get(node, 0.0), size / room)
             if size > room:
                 self.violations.append(

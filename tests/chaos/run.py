@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import requests
 
@@ -38,7 +40,7 @@ class Report:
         return not self.violations
 
 
-def run(*, seconds: float, seed: int, database: str, wait_for_doubts: bool = True) -> Report:
+def run(*, seconds: float, seed: int, database: str, wait_for_doubts: bool = True, keep: Path | None = None) -> Report:
     """A whole run; raises only where the rig itself fails."""
     history = History()
     with World(history, seed) as world:
@@ -57,6 +59,8 @@ def run(*, seconds: float, seed: int, database: str, wait_for_doubts: bool = Tru
             _let_loose(world, schedule, seconds, seed)
             settled = _settle(world, doubts=wait_for_doubts)
         ending = look(world)
+        if keep is not None:
+            _keep(world, keep)
         violations = [*sampler.violations, *ending_violations(history, world, ending)]
         violations += [Violation(f"not settled: {reason}") for reason in ending.unsettled(doubts=wait_for_doubts)]
         violations += answer_violations(history, world)
@@ -71,6 +75,14 @@ def look(world: World) -> Ending:
     }
     merged = {row["hash"] for row in requests.get(f"{world.url}/api/v2/torrents/info", timeout=60).json()}
     return Ending(nodes, merged, world.query("SELECT * FROM claims"))
+
+
+def _keep(world: World, folder: Path) -> None:
+    """What may be wanted to find out more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log").write_text(world.log)
+    for file in world.dispatchers[0].folder.glob("*.sqlite3*"):
+        shutil.copy(file, folder)
 
 
 def _let_loose(world: World, schedule: Sequence[Event], seconds: float, seed: int) -> None:
