@@ -1,4 +1,5 @@
-"""Heals a torrent that a time-out of ours put on two nodes: the copy with more data stays, the other goes.
+"""Heals a torrent that a time-out of ours put on two nodes: the copy with more data stays, the other goes. One that came of
+a time-out after it had been deleted goes as well.
 
 Files are deleted with the copy only where they cannot be those of the copy that stays: never between nodes of one
 pool, nor where both name the same path, as two nodes may have the same folder mounted.
@@ -17,7 +18,11 @@ log = logging.getLogger(__name__)
 
 
 def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
-    """Delete the lesser copy. Raises `NodeError` where a node does not answer; the next poll tries again."""
+    """Delete the lesser copy, or one that nobody wants. Raises `NodeError` where a node does not answer; the next poll
+    tries again."""
+    if twin.other is None:
+        _lay(twin, fleet, store)
+        return
     other = fleet.members.get(twin.other)
     if other is None:
         return
@@ -41,8 +46,22 @@ def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
     _write_down(twin, store, loser_name)
 
 
+def _lay(ghost: Twin, fleet: Fleet, store: Store) -> None:
+    """Remove a torrent that was deleted before its unanswered add came to anything. Its files stay: the deletion may
+    have left them on purpose, to be used by somebody else."""
+    node = fleet.members[ghost.claim.node]
+    node.call(lambda cookies: node.client.delete(cookies, [ghost.here.node_id], delete_files=False))
+    log.warning(
+        'removed "%s" (%s) from %s: an unanswered add came to something after the torrent was deleted',
+        ghost.claim.name,
+        ghost.claim.hashes.key,
+        ghost.claim.node,
+    )
+    _write_down(ghost, store, ghost.claim.node)
+
+
 def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
-    here, other = fleet.members[twin.claim.node].node, fleet.members[twin.other].node
+    here, other = fleet.members[twin.claim.node].node, fleet.members[str(twin.other)].node
     return (here.pool is not None and here.pool == other.pool) or twin.here.content_path == other_path
 
 

@@ -33,11 +33,12 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """A torrent that our doubtful add left on `claim.node` while it was placed on `other` as well."""
+    """A torrent that our doubtful add left on `claim.node` while it was placed on `other` as well; `None` where it has
+    been deleted since, so that nobody wants it any more."""
 
     claim: Claim
     here: Torrent
-    other: str
+    other: str | None
 
 
 def settle(connection: Connection, poll: Poll) -> list[Twin]:
@@ -49,12 +50,17 @@ def settle(connection: Connection, poll: Poll) -> list[Twin]:
         if torrent is None:
             _end_if_over(connection, claim, poll)
             continue
-        other = _placed_elsewhere(connection, claim) if claim.phase is Phase.DOUBT else None
-        if other is not None:
+        other = _placed_elsewhere(connection, claim) if claim.is_unsure else None
+        if other is not None or _is_ghost(connection, claim):
             twins.append(Twin(claim, torrent, other))
         else:
             _listed(connection, claim, torrent, poll.polled_at)
     return twins
+
+
+def _is_ghost(connection: Connection, claim: Claim) -> bool:
+    """Whether it came of an add that nobody waits for: its torrent was deleted, and has not been added again since."""
+    return claim.phase is Phase.UNWANTED and claims.live(connection, claim.hashes) is None
 
 
 def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) -> None:
@@ -70,7 +76,7 @@ def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) 
 def _end_if_over(connection: Connection, claim: Claim, poll: Poll) -> None:
     """The node does not list the torrent. Past its deadline a claim ends: the add never came to anything, or the
     torrent was removed before its size was known."""
-    deadline = max(claim.deadline, poll.up_since) + DOUBT_SECONDS if claim.phase is Phase.DOUBT else claim.deadline
+    deadline = max(claim.deadline, poll.up_since) + DOUBT_SECONDS if claim.is_unsure else claim.deadline
     if poll.polled_at <= deadline:
         return
     claims.release(connection, [claim.id])
