@@ -1,5 +1,5 @@
-"""Heals a torrent that a time-out of ours put on two nodes: the copy with more data stays, the other goes. One that came of
-a time-out after it had been deleted goes as well.
+"""Heals a torrent that a time-out of ours put on two nodes: the copy with more data stays, the other goes. So does one
+that came of a time-out after it had been deleted.
 
 Files are deleted with the copy only where they cannot be those of the copy that stays: never between nodes of one
 pool, nor where both name the same path, as two nodes may have the same folder mounted.

@@ -1,8 +1,8 @@
 """What must hold, whatever has happened; each violation is a sentence, with the torrent that it is about.
 
-The promise of room: the sizes of all torrents that are claimed or placed on a node never exceed the largest size that
-its disk has had in the time over which the newest promise may have looked at it, less the floor; nobody downloads. That time is what qBittorrent takes
-to renew its figure, and the dispatcher to call a figure stale or to keep it while a node has none.
+The promise of room: nobody downloads here, and the sizes of all torrents that are claimed or placed on a node never
+exceed, above the floor, the largest size of its disk in the time that the newest promise may have looked back on. That
+is what qBittorrent takes to renew its figure, and the dispatcher to call it stale or to keep it while a node has none.
 """
 
 from __future__ import annotations

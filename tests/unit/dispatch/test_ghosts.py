@@ -83,6 +83,7 @@ def test_it_can_be_added_again_to_the_same_node(deleted: Bench, nodes: list[Watc
 
 def test_it_can_be_added_again_to_another_node(deleted: Bench, nodes: list[WatchedNode], made: MadeTorrent) -> None:
     """The late copy is a surplus one of the new placement and goes as any other."""
+    deleted.poll("b")
     put(nodes[1], made)
     deleted.poll("b")
     put(nodes[0], made)
