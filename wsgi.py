@@ -3,9 +3,8 @@
 import logging
 import sys
 
-from qbdispatch.app import create_app
+from qbdispatch.boot import start
 from qbdispatch.config.loader import ConfigError, load_settings
-from qbdispatch.services import start_leader
 from qbdispatch.store.engine import StoreUnavailable
 
 BOOT_FAILED = 3  # gunicorn takes this code as "do not start this worker again"
@@ -13,8 +12,7 @@ BOOT_FAILED = 3  # gunicorn takes this code as "do not start this worker again"
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 logging.getLogger("alembic").setLevel(logging.WARNING)
 try:
-    app = create_app(load_settings())
+    app = start(load_settings())
 except (ConfigError, StoreUnavailable) as error:
     sys.stderr.write(f"qbdispatch cannot start:\n{error}\n")
     sys.exit(BOOT_FAILED)
-start_leader(app)

@@ -1,7 +1,5 @@
 """What people and monitoring ask: nodes, *arr instances, decisions, health; and drain and resume."""
 
-import time
-
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
@@ -83,7 +81,7 @@ def ready() -> Response:
     settings = found.settings
     with found.store.read() as connection:
         fleet = facts.gather(
-            connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=time.time()
+            connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=found.store.now()
         )
     stale = settings.sync.stale_after_s
     if any(node.fault is None and node.age_seconds is not None and node.age_seconds <= stale for node in fleet):

@@ -160,8 +160,8 @@ class Settings:
         Part(DispatcherSettings), "How nodes are compared.", default=DispatcherSettings()
     )
     database_url: str = option(
-        f.SqliteUrl(),
-        "The store: beside the configuration, or in /data in the image.",
+        f.StoreUrl(),
+        "The store: a SQLite file, or for several hosts PostgreSQL, as `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`.",
         default="sqlite:///qbdispatch.sqlite3",
         secret=True,
     )

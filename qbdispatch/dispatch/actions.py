@@ -5,7 +5,6 @@ action the rows of the torrents are read back and written to the mirror, so that
 shows it.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -217,13 +216,13 @@ class Actions:
         listed = [mirror.Listed(node_id, named[node_id], row) for node_id, row in rows.items() if node_id in named]
         with self._store.write() as connection:
             revision = mirror.next_revision(connection)
-            mirror.put(connection, access.node.name, listed, revision=revision, seen_at=time.time(), touched=True)
+            mirror.put(connection, access.node.name, listed, revision=revision, seen_at=self._store.now(), touched=True)
 
     def _forget(self, node: str, entries: Sequence[Entry]) -> None:
         ids = [entry.node_id for entry in entries]
         with self._store.write() as connection:
             revision = mirror.next_revision(connection)
-            mirror.remove(connection, node, ids, revision=revision, seen_at=time.time(), touched=True)
+            mirror.remove(connection, node, ids, revision=revision, seen_at=self._store.now(), touched=True)
             placements.forget(connection, [found.id for found in placements.concerning(connection, node, ids)])
             for entry in entries:
                 hashes = InfoHashes(entry.row["infohash_v1"] or None, entry.row["infohash_v2"] or None)

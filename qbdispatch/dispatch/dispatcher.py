@@ -56,6 +56,7 @@ class Dispatcher:
     def __init__(self, settings: Settings, store: Store, fleet: Fleet) -> None:
         self._ledger = Ledger(store, settings)
         self._fleet = fleet
+        self._now = store.now
         self._max_retries = settings.dispatcher.submission.max_retries
         self._default_save_path = settings.dispatcher.submission.save_path
 
@@ -127,12 +128,12 @@ class Dispatcher:
             return _duplicate(known, hashes.key)
         access = self._fleet.members[known.node]
         give_up = time.monotonic() + access.node.timeout_s
-        while time.monotonic() < give_up and time.time() < known.claim.deadline:
+        while time.monotonic() < give_up and self._now() < known.claim.deadline:
             time.sleep(POLL_SECONDS)
             now_known = self._ledger.known(hashes)
             if now_known is None or now_known.claim is None or now_known.claim.id != known.claim.id:
                 return _duplicate(now_known, hashes.key) if now_known and now_known.claim is None else None
-        if time.time() < known.claim.deadline:
+        if self._now() < known.claim.deadline:
             reason = f"another request is still adding this torrent to {known.node}; ask again"
             return Result(Status.FAILED, hashes.key, reason, None, known.decision_id)
         return self._take_over(known, hashes.key)

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -70,7 +69,7 @@ class Leader:
     def _acquire(self) -> bool:
         try:
             with self._store.write() as connection:
-                return leases.acquire(connection, LEASE, self.owner, now=time.time(), ttl_seconds=LEASE_SECONDS)
+                return leases.acquire(connection, LEASE, self.owner, now=self._store.now(), ttl_seconds=LEASE_SECONDS)
         except StoreUnavailable as error:
             log.error("cannot hold the lease: %s", error)
             return False

@@ -81,7 +81,7 @@ class Ledger:
             known = self._known(connection, submission.source.hashes)
             if known is not None:
                 return known
-            now = time.time()
+            now = self._store.now()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
             document["attempts"] = attempts
             decisions.keep(connection, decision_id, document, decided_at=now)
@@ -107,7 +107,7 @@ class Ledger:
             known = self._known(connection, submission.source.hashes)
             if known is not None:
                 return known
-            decision, document = self._decide(connection, submission, "", {}, time.time())
+            decision, document = self._decide(connection, submission, "", {}, self._store.now())
         return document if decision.winner else Rejected(document)
 
     def known(self, hashes: InfoHashes) -> Known | None:
@@ -118,7 +118,7 @@ class Ledger:
     def confirm(self, claimed: Claimed, submission: Submission, document: dict[str, Any]) -> None:
         """The node has taken the torrent: record the placement and list it; the claim counts until the node shows
         the size."""
-        now = time.time()
+        now = self._store.now()
         source = submission.source
         with self._store.write() as connection:
             _list(connection, self._nodes[claimed.node], submission, now)
@@ -136,14 +136,14 @@ class Ledger:
     def adopt(self, claim: claims.Claim) -> None:
         """A claim whose worker is gone turned out well: the node has the torrent."""
         with self._store.write() as connection:
-            record_placed(connection, claim, time.time())
+            record_placed(connection, claim, self._store.now())
 
     def withdraw(self, claim_id: int, node: str, *, doubtful: bool, fault: NodeError | None) -> None:
         """The add failed: end the claim, or keep it in doubt where the node may have taken the torrent all the same.
         A `fault` that concerns the node itself keeps further torrents away until it answers again."""
         with self._store.write() as connection:
             if doubtful:
-                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=time.time())
+                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=self._store.now())
             else:
                 claims.release(connection, [claim_id])
             if fault is not None:
@@ -152,7 +152,7 @@ class Ledger:
     def close(self, document: dict[str, Any]) -> None:
         """Keep the final state of a decision that placed nothing."""
         with self._store.write() as connection:
-            decisions.keep(connection, document["decision_id"], document, decided_at=time.time())
+            decisions.keep(connection, document["decision_id"], document, decided_at=self._store.now())
 
     def _known(self, connection: Connection, hashes: InfoHashes) -> Known | None:
         """A record on a node that is no longer configured does not count: the torrent can be placed anew."""

@@ -40,7 +40,7 @@ def survey_nodes(settings: Settings, store: Store, fleet: Fleet) -> list[dict[st
     accesses = list(fleet.members.values())
     silent = Pulse(NodeUnreachable(f"no answer within {DEADLINE_SECONDS:g} s"))
     pulses = dict(zip(fleet.members, _ask_all(_pulse, accesses, silent), strict=True))
-    now = time.time()
+    now = store.now()
     with store.read() as connection:
         gathered = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
         latest = snapshots.latest(connection)

@@ -92,10 +92,10 @@ class Watcher:
         self._access.call(lambda cookies: self._access.client.transfer(cookies, ALIVE_TIMEOUT_SECONDS))
         with self._store.write() as connection:
             if self._leads(connection):
-                health.record_answer(connection, self._access.node.name, time.time())
+                health.record_answer(connection, self._access.node.name, self._store.now())
 
     def _poll(self) -> None:
-        polled_at, started = time.time(), time.monotonic()
+        polled_at, started = self._store.now(), time.monotonic()
         answer = self._access.call(lambda cookies: self._access.client.maindata(cookies, self._view.rid))
         pause = self._pause_after(time.monotonic() - started)
         self._next_poll = time.monotonic() + pause - self._interval / 2
@@ -146,7 +146,7 @@ class Watcher:
             if not self._leads(connection):
                 self._begin_anew()
                 return []
-            health.record_answer(connection, name, time.time())
+            health.record_answer(connection, name, self._store.now())
             snapshots.keep(connection, self._snapshot(polled_at))
             mirror.keep_state(connection, name, self._view.server_state)
             if self._preferences is not None:

@@ -107,7 +107,7 @@ class Postgres:
         if not self.process.running:
             raise AssertionError("PostgreSQL ended while starting")
         assert self._programs is not None
-        asked = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER]
+        asked = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER]
         return subprocess.run(asked, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
