@@ -56,12 +56,28 @@ class Tracked:
     accepted_at: float | None = None
     delete_sent_at: float | None = None
     deleted_at: float | None = None
+    was_absent: bool = False  # from a list that was asked for after the deletion
+    back_at: float | None = None  # when it was first listed again after that
     events: list[str] = field(default_factory=list)
 
     @property
     def hash(self) -> str:
         """The hash under which the dispatcher lists it."""
         return str(self.made.v1)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A list, asked for at `began`, that came at `ended` and was not right about a torrent."""
+
+    began: float
+    ended: float
+    text: str
+    torrent: Tracked
+
+
+GHOST_SECONDS = 5.0
+"""A late answer to an add may show a deleted torrent for as long as it takes to remove it."""
 
 
 class History:
@@ -71,7 +87,7 @@ class History:
         self.torrents: dict[str, Tracked] = {}
         self.calls: list[Call] = []
         self.faults: list[tuple[float, str]] = []
-        self.suspicions: list[tuple[float, str, Tracked]] = []
+        self.suspicions: list[Suspicion] = []
         self._lock = threading.Lock()
 
     def follow(self, torrent: Tracked) -> None:
@@ -119,9 +135,9 @@ class History:
             for one in self.torrents.values():
                 is_settled = one.accepted_at is not None and one.accepted_at < began
                 if is_settled and one.delete_sent_at is None and one.hash not in listed:
-                    self._suspect(one, f"missing from {what}")
-                if one.deleted_at is not None and one.deleted_at < began and one.hash in listed:
-                    self._suspect(one, f"deleted, but in {what}")
+                    self._suspect(one, began, f"missing from {what}")
+                if one.deleted_at is not None and one.deleted_at < began:
+                    self._check_deleted(one, began, one.hash in listed, what)
 
     def of(self, verb: Verb) -> list[Call]:
         with self._lock:
@@ -130,6 +146,16 @@ class History:
     def outcomes(self, verb: Verb) -> Counter[Outcome]:
         return Counter(call.outcome for call in self.of(verb))
 
-    def _suspect(self, torrent: Tracked, what: str) -> None:
-        self.suspicions.append((time.time(), what, torrent))
+    def _check_deleted(self, torrent: Tracked, began: float, is_listed: bool, what: str) -> None:
+        if not is_listed:
+            torrent.was_absent = True
+        elif not torrent.was_absent:
+            self._suspect(torrent, began, f"deleted, but still in {what}")
+        else:
+            torrent.back_at = torrent.back_at or began
+            if began - torrent.back_at > GHOST_SECONDS:
+                self._suspect(torrent, began, f"deleted, but in {what} again")
+
+    def _suspect(self, torrent: Tracked, began: float, what: str) -> None:
+        self.suspicions.append(Suspicion(began, time.time(), what, torrent))
         torrent.events.append(f"{time.time():.3f} {what}")

@@ -16,13 +16,15 @@ from typing import Any, Self
 
 import requests
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from tests.chaos.history import History
 from tests.chaos.schedule import Event, Kind
 from tests.rig.availability import Version
 from tests.rig.disks import GIB
 from tests.rig.dispatcher import Dispatcher
-from tests.rig.processes import wait_until
+from tests.rig.postgres import Postgres
+from tests.rig.processes import children_of, wait_until
 from tests.rig.proxy import Fault, FaultyProxy
 from tests.rig.qbittorrent import RealNode
 
@@ -38,20 +40,24 @@ FLEET: tuple[tuple[str, Version, int], ...] = (
 FLOOR_GIB = 2
 STALE_AFTER_SECONDS = 15
 NODE_TIMEOUT_SECONDS = 3
-_BACK_SECONDS = 3.0  # after a process is back, calls may still have been begun when it was not
+STORE_KINDS = (Kind.STORE_KILL, Kind.STORE_PAUSE)
+_BACK_SECONDS = 5.0  # after a process is back, calls may still have been begun when it was not
 
 
 class World:
-    """Everything, from the first mount to the last folder removed; `url` is where clients call."""
+    """Everything, from the first mount to the last folder removed; `urls` are where clients call.
 
-    def __init__(self, history: History, seed: int) -> None:
+    With SQLite there is one dispatcher, with PostgreSQL there are two."""
+
+    def __init__(self, history: History, seed: int, database: str) -> None:
         self.history = history
         self.nodes = [RealNode(version, size_gib=size, name=name) for name, version, size in FLEET]
         self.proxies = [FaultyProxy(node.web_port, seed=seed + number) for number, node in enumerate(self.nodes)]
         self.dispatchers: list[Dispatcher] = []
-        self.url = ""
+        self.urls: list[str] = []
+        self.postgres = Postgres() if database == "postgresql" else None
         self.sizes = {name: [(0.0, size * GIB)] for name, _, size in FLEET}
-        self.shaken: list[tuple[float, float]] = []  # when an answer may be missing
+        self.shaken: list[tuple[float, float, bool]] = []  # when an answer may be missing; whether for want of a store
         self._seed = seed
         self._down: dict[Event, float] = {}
         self._lock = threading.Lock()
@@ -118,6 +124,10 @@ class World:
                 self._kill_worker(event)
             case Kind.DISPATCHER_KILL:
                 self.dispatchers[event.target].kill_all()
+            case Kind.STORE_KILL:
+                self._store().kill()
+            case Kind.STORE_PAUSE:
+                self._signal_store(signal.SIGSTOP)
 
     def end(self, event: Event) -> None:
         """Bring back what the event took."""
@@ -136,12 +146,16 @@ class World:
                 self._resize(node, 1)
             case Kind.DISPATCHER_KILL:
                 self.dispatchers[event.target].start()
-        if event.kind in (Kind.WORKER_KILL, Kind.LEADER_KILL, Kind.DISPATCHER_KILL):
-            self.shaken.append((self._down[event], time.time() + _BACK_SECONDS))
+            case Kind.STORE_KILL:
+                self._store().start()
+            case Kind.STORE_PAUSE:
+                self._signal_store(signal.SIGCONT)
+        if event.kind in (Kind.WORKER_KILL, Kind.LEADER_KILL, Kind.DISPATCHER_KILL, *STORE_KINDS):
+            self.shaken.append((self._down[event], time.time() + _BACK_SECONDS, event.kind in STORE_KINDS))
 
-    def was_shaken(self, began: float, ended: float) -> bool:
-        """Whether something between clients and the store was down at any moment of this time."""
-        return any(start <= ended and began <= end for start, end in self.shaken)
+    def was_shaken(self, began: float, ended: float, *, store_only: bool = False) -> bool:
+        """Whether the store, or anything between clients and it, was down at any moment of this time."""
+        return any(start <= ended and began <= end for start, end, store in self.shaken if store or not store_only)
 
     def _near(self, event: Event) -> tuple[RealNode, FaultyProxy]:
         number = event.target % len(self.nodes)
@@ -154,34 +168,59 @@ class World:
             self.sizes[node.name].append((time.time(), int(size * GIB)))
 
     def _kill_worker(self, event: Event) -> None:
-        dispatcher = self.dispatchers[event.target]
-        workers = dispatcher.worker_pids()
-        leader = dispatcher.leader_pid() if event.kind is Kind.LEADER_KILL else None
-        victim = leader if leader in workers else workers[self._seed % len(workers)] if workers else None
-        if victim is not None:
+        """One of the dispatcher's workers, or whichever leads."""
+        victims = self.dispatchers[event.target].worker_pids()
+        if event.kind is Kind.LEADER_KILL:
+            workers = [pid for dispatcher in self.dispatchers for pid in dispatcher.worker_pids()]
+            victims = [pid for pid in workers if pid == self._leader_pid()] or victims
+        if victims:
             with suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
+                os.kill(victims[self._seed % len(victims)], signal.SIGKILL)
+
+    def _leader_pid(self) -> int | None:
+        with suppress(DBAPIError):
+            for row in self.query("SELECT owner FROM leases WHERE name = 'poller' AND owner <> ''"):
+                return int(row["owner"].rsplit(":", 2)[1])
+        return None
+
+    def _store(self) -> Postgres:
+        assert self.postgres is not None, "only PostgreSQL can fail by itself"
+        return self.postgres
+
+    def _signal_store(self, number: signal.Signals) -> None:
+        """For the server and each of its own processes."""
+        server = self._store().process.pid
+        for pid in (server, *children_of(server)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _post(self, path: str) -> None:
         """A call of ours that has to succeed, whatever is being killed meanwhile."""
 
         def done() -> bool:
             with suppress(requests.RequestException):
-                return requests.post(self.url + path, timeout=10).ok
+                return requests.post(self.urls[0] + path, timeout=10).ok
             return False
 
         wait_until(done, 60, path)
 
     def _open_dispatchers(self, opening: ExitStack) -> None:
-        dispatcher = Dispatcher(self._configuration(), workers=3, wait_ready=False)
-        self.dispatchers.append(opening.enter_context(dispatcher))
-        self.url = dispatcher.url
-        self._engine = create_engine(f"sqlite:///{dispatcher.store_path}")
+        shared = {"database_url": self._database(opening)} if self.postgres else {}
+        for workers in (2, 2) if shared else (3,):
+            dispatcher = Dispatcher(self._configuration() | shared, workers=workers, wait_ready=False)
+            self.dispatchers.append(opening.enter_context(dispatcher))
+            self.urls.append(dispatcher.url)
+        url = shared.get("database_url", f"sqlite:///{self.dispatchers[0].store_path}")
+        self._engine = create_engine(url, pool_pre_ping=True)
         opening.callback(self._engine.dispose)
         wait_until(self._is_ready, 60, "all nodes to be polled")
 
+    def _database(self, opening: ExitStack) -> str:
+        opening.enter_context(self._store())
+        return self._store().create_database("chaos")
+
     def _is_ready(self) -> bool:
-        return all(row["free_gb"] is not None for row in requests.get(f"{self.url}/nodes", timeout=30).json())
+        return all(row["free_gb"] is not None for row in requests.get(f"{self.urls[0]}/nodes", timeout=30).json())
 
     def _configuration(self) -> dict[str, Any]:
         entries = [
