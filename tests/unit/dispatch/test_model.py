@@ -1,0 +1,235 @@
+"""Any order of submissions, deletions, polls, crashes and outages, against a simple model of what was promised.
+
+The store, the dispatcher, the watchers and what settles and heals are the real ones; nodes are simulated in this
+process, and the store's clock can be put forward. `QBDISPATCH_STEPS` is the number of steps, 10,000 say.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, cast
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from qbdispatch.config.settings import DispatcherSettings, NodeSettings, Settings, SyncSettings
+from qbdispatch.dispatch.access import Fleet
+from qbdispatch.dispatch.actions import ActionFailed, Actions
+from qbdispatch.dispatch.dispatcher import Dispatcher, Result
+from qbdispatch.dispatch.library import Library
+from qbdispatch.dispatch.request import Submission
+from qbdispatch.dispatch.watcher import Watcher
+from qbdispatch.store import claims, health, placements
+from qbdispatch.store.engine import Store
+from qbdispatch.torrents.magnet import parse_magnet
+from qbdispatch.torrents.metainfo import parse_torrent_file
+from qbdispatch.torrents.source import TorrentSource
+from tests.rig.disks import GIB
+from tests.rig.swarm import Kind, MadeTorrent, make_torrent
+from tests.unit.dispatch.simulated import Course, Crash, SimulatedNode
+
+STEPS = int(os.environ.get("QBDISPATCH_STEPS", "1600"))
+STEPS_EACH = 50
+SIZES_GIB = {"a": 20, "b": 30, "c": 40}
+FLOOR_GIB = 1
+LONG_SECONDS = 200.0
+SHAPES: list[tuple[int, Kind]] = [(4, "v1"), (7, "hybrid"), (9, "v1"), (12, "v1"), (5, "hybrid"), (18, "v1")]
+TORRENTS = [make_torrent(f"t{number}", size * GIB, kind) for number, (size, kind) in enumerate(SHAPES)]
+NODES, MADE = st.sampled_from(sorted(SIZES_GIB)), st.sampled_from(TORRENTS)
+AS_FILE, COURSES = st.booleans(), st.sampled_from(Course)
+
+
+class AgingStore(Store):
+    """Its clock can be put forward."""
+
+    ahead_seconds = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead_seconds
+
+
+class Fleets(RuleBasedStateMachine):
+    """The model: which torrents were promised to be there, and which to be gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.promised: dict[str, MadeTorrent] = {}
+        self.deleted: set[str] = set()
+        self.unanswered: set[str] = set()  # since its last deletion, an add of it has ended without an answer
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="qbd-model-"))
+        self.store = AgingStore(f"sqlite:///{self.folder / 'store.sqlite3'}")
+        configured = tuple(
+            NodeSettings(name=name, url=f"http://{name}", min_free_gb=FLOOR_GIB, timeout_s=0.05) for name in SIZES_GIB
+        )
+        self.settings = Settings(nodes=configured, sync=SyncSettings(interval_s=0.001), dispatcher=DispatcherSettings())
+        self.nodes = {node.name: SimulatedNode(node, SIZES_GIB[node.name] * GIB) for node in configured}
+        self.fleet = Fleet(cast(Any, self.nodes))
+        self.dispatcher = Dispatcher(self.settings, self.store, self.fleet)
+        with self.store.write() as connection:
+            health.register(connection, SIZES_GIB)
+        self.lead_anew()
+        for name in self.nodes:
+            self.poll(name)
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+    @rule(made=MADE, as_file=AS_FILE, node=NODES, course=COURSES)
+    def submit(self, made: MadeTorrent, as_file: bool, node: str, course: Course) -> None:
+        """An add that runs as `course` says, should it come to this node."""
+        self.nodes[node].course = course
+        self._submit(made, as_file)
+        self.nodes[node].course = Course.FINE
+
+    @rule(made=MADE, other=MADE, node=NODES, polled=NODES, course=COURSES)
+    def submit_while_much_happens(
+        self, made: MadeTorrent, other: MadeTorrent, node: str, polled: str, course: Course
+    ) -> None:
+        """Between the claim and the node's taking it, another torrent is added and a node is polled."""
+
+        def meanwhile() -> None:
+            if other is not made:
+                self._submit(other, True)
+            self.poll(polled)
+
+        self.nodes[node].course, self.nodes[node].meanwhile = course, meanwhile
+        self._submit(made, True)
+        self.nodes[node].course, self.nodes[node].meanwhile = Course.FINE, None
+
+    @precondition(lambda self: self.promised)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        hash_ = data.draw(st.sampled_from(sorted(self.promised)))
+        try:
+            Actions(self.store, self.fleet, Library(self.store, self.fleet)).delete(hash_, delete_files=True)
+        except ActionFailed:
+            return
+        del self.promised[hash_]
+        self.deleted.add(hash_)
+
+    @rule(node=NODES)
+    def poll(self, node: str) -> None:
+        self.watchers[node].tick()
+
+    @rule()
+    def lead_anew(self) -> None:
+        """Another worker leads: what the last one remembered of earlier polls is gone."""
+        self.watchers = {
+            name: Watcher(access, self.fleet, self.store, self.settings.sync, lambda _: True)
+            for name, access in self.fleet.members.items()
+        }
+
+    @rule(node=NODES)
+    def go_down(self, node: str) -> None:
+        self.nodes[node].is_up = False
+
+    @rule(node=NODES)
+    def come_up(self, node: str) -> None:
+        self.nodes[node].is_up = True
+        self.nodes[node].deliver()
+
+    @rule(seconds=st.sampled_from((1.0, 6.0, 15.0)))
+    def wait(self, seconds: float) -> None:
+        self.store.ahead_seconds += seconds
+
+    @rule()
+    def settle(self) -> None:
+        """All nodes are up and nothing is under way for some time: then everything is in order."""
+        for name in self.nodes:
+            self.come_up(name)
+        for _ in range(4):
+            for name in self.nodes:
+                self.poll(name)
+            self.store.ahead_seconds += LONG_SECONDS
+        self._check_order()
+
+    @invariant()
+    def nothing_accepted_is_lost(self) -> None:
+        """It is on a node, and recorded there."""
+        with self.store.read() as connection:
+            for hash_, made in self.promised.items():
+                assert self._homes(made), f"{made.name} is on no node"
+                recorded = placements.find(connection, _source(made, True).hashes)
+                assert recorded or claims.live(connection, _source(made, True).hashes), f"{hash_} is not recorded"
+
+    @invariant()
+    def no_disk_is_promised_twice(self) -> None:
+        """What is on a node, on the way there or claimed fits above its floor."""
+        claimed = self._claimed()
+        for name, node in self.nodes.items():
+            there = {row["hash"] for row in [*node.listed.values(), *node.late]} | claimed[name]
+            size = sum(made.size_bytes for made in TORRENTS if {made.hash, made.v1} & there)
+            room = (SIZES_GIB[name] - FLOOR_GIB) * GIB
+            assert size <= room, f"{name} has {size / GIB} of {room / GIB} GiB"
+
+    def _check_order(self) -> None:
+        for made in TORRENTS:
+            assert len(self._homes(made)) <= 1, f"{made.name} is on {self._homes(made)}"
+            assert not (made.v1 in self.deleted and self._homes(made)), f"{made.name} is back"
+        with self.store.read() as connection:
+            for name, node in self.nodes.items():
+                for claim in claims.on_node(connection, name):
+                    row = node.find({}, claim.hashes)
+                    assert row is not None, f"{claim} has no end"
+                    assert row["size"] == 0, f"{claim} has no end"
+                assert {one.node_id for one in placements.on_node(connection, name)} == set(node.listed)
+        listed = set(Library(self.store, self.fleet).shelf().by_hash)
+        assert listed == {row["infohash_v1"] for node in self.nodes.values() for row in node.listed.values()}
+
+    def _submit(self, made: MadeTorrent, as_file: bool) -> Result | None:
+        submission = Submission(_source(made, as_file), size_estimate_bytes=made.size_bytes)
+        self.deleted.discard(str(made.v1))  # it may be there from now on, whatever comes of this
+        try:
+            result = self.dispatcher.submit(submission)
+        except Crash:
+            return None
+        if result.is_placed:
+            self.promised[str(made.v1)] = made
+        return result
+
+    def _homes(self, made: MadeTorrent) -> list[str]:
+        return [name for name, node in self.nodes.items() if {made.hash, made.v1} & node.listed.keys()]
+
+    def _claimed(self) -> defaultdict[str, set[str]]:
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        with self.store.read() as connection:
+            for name in self.nodes:
+                for claim in claims.on_node(connection, name):
+                    found[name].update(claim.hashes.node_ids)
+        return found
+
+
+def _source(made: MadeTorrent, as_file: bool) -> TorrentSource:
+    return parse_torrent_file(made.data) if as_file else parse_magnet(made.magnet)
+
+
+def test_no_order_of_events_breaks_a_promise() -> None:
+    """Nothing accepted is lost, nothing is on two nodes, no disk is promised twice, and every claim ends."""
+    run_state_machine_as_test(
+        Fleets,
+        settings=settings(
+            max_examples=max(1, STEPS // STEPS_EACH),
+            stateful_step_count=STEPS_EACH,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate,),
+            derandomize=True,
+            database=None,
+        ),
+    )
