@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine, inspect
 
 from qbdispatch.app import create_app
 from qbdispatch.config.loader import load_settings
@@ -54,12 +54,14 @@ def postgres() -> Iterator[Postgres]:
 def empty_database(postgres: Postgres) -> str:
     """The address of a database at the newest schema with nothing in it. It is one and the same for all tests:
     emptying its tables is quicker than a new database."""
-    Store(postgres.url).close()
-    engine = create_engine(postgres.url)
-    with engine.begin() as connection:
-        names = ", ".join(f'"{name}"' for name in metadata.tables)
-        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY")
-    engine.dispose()
+    engine = create_engine(postgres.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        if set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}:
+            names = ", ".join(f'"{name}"' for name in metadata.tables)
+            connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY")
+        else:  # nothing is there yet, or a test has taken a table away
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            Store(postgres.url).close()
     return postgres.url
 
 

@@ -109,8 +109,8 @@ class Library:
             with self._store.read() as connection:
                 newest, floor = mirror.revision(connection), mirror.floor(connection)
                 known = self._shelf or Shelf()
-                if known.revision < floor:
-                    known = Shelf()  # removals may be forgotten
+                if not floor <= known.revision <= newest:
+                    known = Shelf()  # removals may be forgotten, or the database is a backup that was restored
                 changed = mirror.changed_since(connection, known.revision)
                 labelled = {kind: tuple(labels.every(connection, kind)) for kind in Kind}
                 states = health.states(connection)

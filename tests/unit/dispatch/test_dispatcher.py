@@ -21,6 +21,8 @@ from tests.rig.swarm import made_up_magnet, make_torrent
 from tests.unit.dispatch.bench import Bench, adds, at_once, codes, submission
 from tests.unit.dispatch.conftest import BenchMaker
 
+pytestmark = pytest.mark.both_stores
+
 NodeMaker = Callable[..., ScriptedNode]
 
 

@@ -20,6 +20,8 @@ from tests.rig.scripted import ScriptedNode
 from tests.unit.dispatch.bench import Bench
 from tests.unit.dispatch.conftest import BenchMaker
 
+pytestmark = pytest.mark.both_stores
+
 Hire = Callable[..., Leader]
 
 
