@@ -73,7 +73,7 @@ def look(world: World) -> Ending:
     nodes = {
         node.name: {row["infohash_v1"] or row["hash"]: row for row in node.session().torrents()} for node in world.nodes
     }
-    merged = {row["hash"] for row in requests.get(f"{world.urls[0]}/api/v2/torrents/info", timeout=60).json()}
+    merged = {row["hash"] for row in requests.get(f"{world.url}/api/v2/torrents/info", timeout=60).json()}
     return Ending(nodes, merged, world.query("SELECT * FROM claims"))
 
 
@@ -88,9 +88,7 @@ def _keep(world: World, folder: Path) -> None:
 def _let_loose(world: World, schedule: Sequence[Event], seconds: float, seed: int) -> None:
     """Clients call and faults fall for so many seconds; at the end everything is back and no call is open."""
     orders = Orders(world.history, seed)
-    clients = [
-        Client(number, world.urls[number % len(world.urls)], world.history, orders, seed) for number in range(CLIENTS)
-    ]
+    clients = [Client(number, world.url, world.history, orders, seed) for number in range(CLIENTS)]
     moments = [(event.at, False, event) for event in schedule]
     moments += [(event.at + event.seconds, True, event) for event in schedule]
     pending: dict[Event, Future[None]] = {}

@@ -16,15 +16,15 @@ from typing import Any, Self
 
 import requests
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
 
 from tests.chaos.history import History
 from tests.chaos.schedule import Event, Kind
 from tests.rig.availability import Version
 from tests.rig.disks import GIB
 from tests.rig.dispatcher import Dispatcher
+from tests.rig.nginx import Nginx
 from tests.rig.postgres import Postgres
-from tests.rig.processes import children_of, wait_until
+from tests.rig.processes import children_of, process_state, wait_until
 from tests.rig.proxy import Fault, FaultyProxy
 from tests.rig.qbittorrent import RealNode
 
@@ -45,16 +45,17 @@ _BACK_SECONDS = 5.0  # after a process is back, calls may still have been begun 
 
 
 class World:
-    """Everything, from the first mount to the last folder removed; `urls` are where clients call.
+    """Everything, from the first mount to the last folder removed; `url` is where clients call.
 
-    With SQLite there is one dispatcher, with PostgreSQL there are two."""
+    With SQLite there is one dispatcher, with PostgreSQL two behind nginx."""
 
     def __init__(self, history: History, seed: int, database: str) -> None:
         self.history = history
         self.nodes = [RealNode(version, size_gib=size, name=name) for name, version, size in FLEET]
         self.proxies = [FaultyProxy(node.web_port, seed=seed + number) for number, node in enumerate(self.nodes)]
         self.dispatchers: list[Dispatcher] = []
-        self.urls: list[str] = []
+        self.url = ""
+        self._orphans: list[int] = []
         self.postgres = Postgres() if database == "postgresql" else None
         self.sizes = {name: [(0.0, size * GIB)] for name, _, size in FLEET}
         self.shaken: list[tuple[float, float, bool]] = []  # when an answer may be missing; whether for want of a store
@@ -125,9 +126,10 @@ class World:
             case Kind.DISPATCHER_KILL:
                 self.dispatchers[event.target].kill_all()
             case Kind.STORE_KILL:
+                self._orphans = children_of(self._store().process.pid)
                 self._store().kill()
             case Kind.STORE_PAUSE:
-                self._signal_store(signal.SIGSTOP)
+                self._store().signal(signal.SIGSTOP)
 
     def end(self, event: Event) -> None:
         """Bring back what the event took."""
@@ -147,9 +149,9 @@ class World:
             case Kind.DISPATCHER_KILL:
                 self.dispatchers[event.target].start()
             case Kind.STORE_KILL:
-                self._store().start()
+                self._start_store()
             case Kind.STORE_PAUSE:
-                self._signal_store(signal.SIGCONT)
+                self._store().signal(signal.SIGCONT)
         if event.kind in (Kind.WORKER_KILL, Kind.LEADER_KILL, Kind.DISPATCHER_KILL, *STORE_KINDS):
             self.shaken.append((self._down[event], time.time() + _BACK_SECONDS, event.kind in STORE_KINDS))
 
@@ -171,35 +173,28 @@ class World:
         """One of the dispatcher's workers, or whichever leads."""
         victims = self.dispatchers[event.target].worker_pids()
         if event.kind is Kind.LEADER_KILL:
+            leader = self.dispatchers[0].leader_pid()
             workers = [pid for dispatcher in self.dispatchers for pid in dispatcher.worker_pids()]
-            victims = [pid for pid in workers if pid == self._leader_pid()] or victims
+            victims = [pid for pid in workers if pid == leader] or victims
         if victims:
             with suppress(ProcessLookupError):
                 os.kill(victims[self._seed % len(victims)], signal.SIGKILL)
-
-    def _leader_pid(self) -> int | None:
-        with suppress(DBAPIError):
-            for row in self.query("SELECT owner FROM leases WHERE name = 'poller' AND owner <> ''"):
-                return int(row["owner"].rsplit(":", 2)[1])
-        return None
 
     def _store(self) -> Postgres:
         assert self.postgres is not None, "only PostgreSQL can fail by itself"
         return self.postgres
 
-    def _signal_store(self, number: signal.Signals) -> None:
-        """For the server and each of its own processes."""
-        server = self._store().process.pid
-        for pid in (server, *children_of(server)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+    def _start_store(self) -> None:
+        """As soon as the processes of the killed server have noticed and gone."""
+        wait_until(lambda: all(process_state(pid) in {None, "Z"} for pid in self._orphans), 30, "orphans to end")
+        self._store().start()
 
     def _post(self, path: str) -> None:
         """A call of ours that has to succeed, whatever is being killed meanwhile."""
 
         def done() -> bool:
             with suppress(requests.RequestException):
-                return requests.post(self.urls[0] + path, timeout=10).ok
+                return requests.post(self.url + path, timeout=10).ok
             return False
 
         wait_until(done, 60, path)
@@ -209,9 +204,9 @@ class World:
         for workers in (2, 2) if shared else (3,):
             dispatcher = Dispatcher(self._configuration() | shared, workers=workers, wait_ready=False)
             self.dispatchers.append(opening.enter_context(dispatcher))
-            self.urls.append(dispatcher.url)
-        url = shared.get("database_url", f"sqlite:///{self.dispatchers[0].store_path}")
-        self._engine = create_engine(url, pool_pre_ping=True)
+        entry = opening.enter_context(Nginx([one.url for one in self.dispatchers])) if shared else self.dispatchers[0]
+        self.url = entry.url
+        self._engine = create_engine(self.dispatchers[0].database_url, pool_pre_ping=True)
         opening.callback(self._engine.dispose)
         wait_until(self._is_ready, 60, "all nodes to be polled")
 
@@ -220,7 +215,7 @@ class World:
         return self._store().create_database("chaos")
 
     def _is_ready(self) -> bool:
-        return all(row["free_gb"] is not None for row in requests.get(f"{self.urls[0]}/nodes", timeout=30).json())
+        return all(row["free_gb"] is not None for row in requests.get(f"{self.url}/nodes", timeout=30).json())
 
     def _configuration(self) -> dict[str, Any]:
         entries = [

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.nodes.dialects import AddReply
-from qbdispatch.nodes.errors import NodeOutcomeUnknown, NodeUnreachable
+from qbdispatch.nodes.errors import NodeOutcomeUnknown, NodeRefused, NodeUnreachable
 from qbdispatch.torrents.source import InfoHashes, TorrentSource
 
 Answer = TypeVar("Answer")
@@ -67,12 +67,14 @@ class SimulatedNode:
         during, self.meanwhile = self.meanwhile, None
         if course is Course.CRASH_BEFORE:
             raise Crash
+        if course is Course.REFUSED:
+            raise NodeRefused("says no")
         if during is not None:
             during()
         row = _row(source)
         if course in (Course.LATE, Course.LATE_CRASH):
             self.late.append(row)
-        elif course not in (Course.LOST, Course.REFUSED):
+        elif course is not Course.LOST:
             if row["hash"] in self.listed:
                 return AddReply.NOT_TAKEN
             self.listed[row["hash"]] = row
@@ -81,7 +83,7 @@ class SimulatedNode:
         if course in (Course.UNANSWERED, Course.LOST, Course.LATE):
             self.is_up = False  # or it would be asked for the torrent at once
             raise NodeOutcomeUnknown("did not answer in time")
-        return AddReply.NOT_TAKEN if course is Course.REFUSED else AddReply.TAKEN
+        return AddReply.TAKEN
 
     def find(self, _cookies: object, hashes: InfoHashes, _timeout: float | None = None) -> dict[str, Any] | None:
         return next((self.listed[node_id] for node_id in hashes.node_ids if node_id in self.listed), None)

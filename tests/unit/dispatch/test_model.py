@@ -67,7 +67,6 @@ class Fleets(RuleBasedStateMachine):
         super().__init__()
         self.promised: dict[str, MadeTorrent] = {}
         self.deleted: set[str] = set()
-        self.unanswered: set[str] = set()  # since its last deletion, an add of it has ended without an answer
 
     @initialize()
     def open(self) -> None:
