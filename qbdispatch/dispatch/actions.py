@@ -183,7 +183,7 @@ class Actions:
 
     def _located(self, hashes: str) -> dict[str, list[Entry]]:
         """The entries meant by `hashes`, by node; every copy of a torrent is meant."""
-        shelf = self._library.shelf()
+        shelf = self._library.newest()
         by_node: defaultdict[str, list[Entry]] = defaultdict(list)
         wanted: Iterable[Entry]
         if hashes == ALL:

@@ -95,13 +95,15 @@ class Library:
         """The list as the store has it now; while the store is away, as it had it last. Raises `StoreUnavailable`
         only where it was never read: an empty list would tell clients that their torrents are gone."""
         try:
-            return self._newest()
+            return self.newest()
         except StoreUnavailable:
             if self._shelf is None:
                 raise
             return self._shelf
 
-    def _newest(self) -> Shelf:
+    def newest(self) -> Shelf:
+        """The list as the store has it now, for whatever changes something: acting on an old one would pass over
+        torrents in silence. Raises `StoreUnavailable`."""
         with self._store.read() as connection:
             if self._shelf is not None and mirror.revision(connection) == self._shelf.revision:
                 return self._shelf
