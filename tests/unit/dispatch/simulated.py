@@ -1,12 +1,13 @@
 """A node simulated in this process, given to the fleet in place of the way to a real one.
 
 It stands where `NodeAccess` does and answers what the dispatcher asks, at once and from memory. What is to happen to
-the next add is set beforehand; so is what happens while it is under way.
+the next adds, to whichever node, is set beforehand in a `Plan`; so is what happens while the first is under way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -35,17 +36,28 @@ class Course(Enum):
     LATE_CRASH = "its worker dies when it has been sent, and it is taken only later"
 
 
+@dataclass
+class Plan:
+    """The courses of the next adds, the first of which is under way while `meanwhile` runs; without one all is fine."""
+
+    courses: list[Course] = field(default_factory=list)
+    meanwhile: Callable[[], None] | None = None
+
+    def next(self) -> tuple[Course, Callable[[], None] | None]:
+        during, self.meanwhile = self.meanwhile, None
+        return self.courses.pop(0) if self.courses else Course.FINE, during
+
+
 class SimulatedNode:
     """Has `size_bytes` of disk. A magnet's size is never learned; nothing is downloaded."""
 
-    def __init__(self, settings: NodeSettings, size_bytes: int) -> None:
+    def __init__(self, settings: NodeSettings, size_bytes: int, plan: Plan) -> None:
         self.node = settings
         self.size_bytes = size_bytes
         self.is_up = True
         self.listed: dict[str, dict[str, Any]] = {}
         self.late: list[dict[str, Any]] = []
-        self.course = Course.FINE
-        self.meanwhile: Callable[[], None] | None = None
+        self._plan = plan
         self.client = self  # the calls of a client are its own, too
 
     def call(self, action: Callable[[Mapping[str, str]], Answer]) -> Answer:
@@ -63,8 +75,7 @@ class SimulatedNode:
         self.late.clear()
 
     def add(self, _cookies: object, source: TorrentSource, _fields: object) -> AddReply:
-        course, self.course = self.course, Course.FINE
-        during, self.meanwhile = self.meanwhile, None
+        course, during = self._plan.next()
         if course is Course.CRASH_BEFORE:
             raise Crash
         if course is Course.REFUSED:

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +39,7 @@ from qbdispatch.torrents.metainfo import parse_torrent_file
 from qbdispatch.torrents.source import TorrentSource
 from tests.rig.disks import GIB
 from tests.rig.swarm import Kind, MadeTorrent, make_torrent
-from tests.unit.dispatch.simulated import Course, Crash, SimulatedNode
+from tests.unit.dispatch.simulated import Course, Crash, Plan, SimulatedNode
 
 STEPS = int(os.environ.get("QBDISPATCH_STEPS", "1600"))
 STEPS_EACH = 50
@@ -48,7 +49,7 @@ LONG_SECONDS = 200.0
 SHAPES: list[tuple[int, Kind]] = [(4, "v1"), (7, "hybrid"), (9, "v1"), (12, "v1"), (5, "hybrid"), (18, "v1")]
 TORRENTS = [make_torrent(f"t{number}", size * GIB, kind) for number, (size, kind) in enumerate(SHAPES)]
 NODES, MADE = st.sampled_from(sorted(SIZES_GIB)), st.sampled_from(TORRENTS)
-AS_FILE, COURSES = st.booleans(), st.sampled_from(Course)
+AS_FILE, COURSES = st.booleans(), st.lists(st.sampled_from(Course), max_size=3)
 
 
 class AgingStore(Store):
@@ -75,8 +76,11 @@ class Fleets(RuleBasedStateMachine):
         configured = tuple(
             NodeSettings(name=name, url=f"http://{name}", min_free_gb=FLOOR_GIB, timeout_s=0.05) for name in SIZES_GIB
         )
-        self.settings = Settings(nodes=configured, sync=SyncSettings(interval_s=0.001), dispatcher=DispatcherSettings())
-        self.nodes = {node.name: SimulatedNode(node, SIZES_GIB[node.name] * GIB) for node in configured}
+        self.settings = Settings(
+            nodes=configured, sync=SyncSettings(interval_s=0.001, stale_after_s=1e9), dispatcher=DispatcherSettings()
+        )
+        self.plan = Plan()
+        self.nodes = {node.name: SimulatedNode(node, SIZES_GIB[node.name] * GIB, self.plan) for node in configured}
         self.fleet = Fleet(cast(Any, self.nodes))
         self.dispatcher = Dispatcher(self.settings, self.store, self.fleet)
         with self.store.write() as connection:
@@ -89,38 +93,35 @@ class Fleets(RuleBasedStateMachine):
         self.store.close()
         shutil.rmtree(self.folder)
 
-    @rule(made=MADE, as_file=AS_FILE, node=NODES, course=COURSES)
-    def submit(self, made: MadeTorrent, as_file: bool, node: str, course: Course) -> None:
-        """An add that runs as `course` says, should it come to this node."""
-        self.nodes[node].course = course
-        self._submit(made, as_file)
-        self.nodes[node].course = Course.FINE
+    @rule(made=MADE, as_file=AS_FILE, courses=COURSES)
+    def submit(self, made: MadeTorrent, as_file: bool, courses: list[Course]) -> None:
+        """The add to the first node takes the first course, and so on."""
+        self._submit(made, as_file, Plan(courses))
 
-    @rule(made=MADE, other=MADE, node=NODES, polled=NODES, course=COURSES)
+    @rule(made=MADE, other=MADE, polled=NODES, courses=COURSES)
     def submit_while_much_happens(
-        self, made: MadeTorrent, other: MadeTorrent, node: str, polled: str, course: Course
+        self, made: MadeTorrent, other: MadeTorrent, polled: str, courses: list[Course]
     ) -> None:
         """Between the claim and the node's taking it, another torrent is added and a node is polled."""
 
         def meanwhile() -> None:
             if other is not made:
-                self._submit(other, True)
+                self._submit(other, True, Plan())
             self.poll(polled)
 
-        self.nodes[node].course, self.nodes[node].meanwhile = course, meanwhile
-        self._submit(made, True)
-        self.nodes[node].course, self.nodes[node].meanwhile = Course.FINE, None
+        self._submit(made, True, Plan(courses, meanwhile))
 
     @precondition(lambda self: self.promised)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        hash_ = data.draw(st.sampled_from(sorted(self.promised)))
-        try:
-            Actions(self.store, self.fleet, Library(self.store, self.fleet)).delete(hash_, delete_files=True)
-        except ActionFailed:
-            return
-        del self.promised[hash_]
-        self.deleted.add(hash_)
+        """Where a node is down, it is not done, and its client is told so."""
+        self._delete(data.draw(st.sampled_from(sorted(self.promised))))
+
+    @precondition(lambda self: self.promised)
+    @rule()
+    def delete_all(self) -> None:
+        for hash_ in sorted(self.promised):
+            self._delete(hash_)
 
     @rule(node=NODES)
     def poll(self, node: str) -> None:
@@ -191,9 +192,10 @@ class Fleets(RuleBasedStateMachine):
         listed = set(Library(self.store, self.fleet).shelf().by_hash)
         assert listed == {row["infohash_v1"] for node in self.nodes.values() for row in node.listed.values()}
 
-    def _submit(self, made: MadeTorrent, as_file: bool) -> Result | None:
+    def _submit(self, made: MadeTorrent, as_file: bool, plan: Plan) -> Result | None:
         submission = Submission(_source(made, as_file), size_estimate_bytes=made.size_bytes)
         self.deleted.discard(str(made.v1))  # it may be there from now on, whatever comes of this
+        self.plan.courses, self.plan.meanwhile = list(plan.courses), plan.meanwhile
         try:
             result = self.dispatcher.submit(submission)
         except Crash:
@@ -201,6 +203,13 @@ class Fleets(RuleBasedStateMachine):
         if result.is_placed:
             self.promised[str(made.v1)] = made
         return result
+
+    def _delete(self, hash_: str) -> None:
+        actions = Actions(self.store, self.fleet, Library(self.store, self.fleet))
+        with suppress(ActionFailed):
+            actions.delete(hash_, delete_files=True)
+            del self.promised[hash_]
+            self.deleted.add(hash_)
 
     def _homes(self, made: MadeTorrent) -> list[str]:
         return [name for name, node in self.nodes.items() if {made.hash, made.v1} & node.listed.keys()]
