@@ -13,6 +13,7 @@ from tests.rig.postgres import Postgres
 from tests.rig.scripted import ScriptedNode
 from tests.rig.swarm import made_up_magnet
 
+KNOWN, NEW = made_up_magnet("known"), made_up_magnet("new")
 LISTS = (
     "torrents/info",
     "torrents/info?category=tv",
@@ -42,7 +43,7 @@ def app(make_app: AppMaker, server: Postgres, node: ScriptedNode) -> Flask:
     auth = {"username": "u", "password": "p"}
     made = make_app([node_entry(node)], database_url=server.url, auth=auth)
     client = logged_in(made)
-    fields = {"urls": made_up_magnet("known").magnet, "category": "tv", "tags": "x"}
+    fields = {"urls": KNOWN.magnet, "category": "tv", "tags": "x"}
     assert client.post("/api/v2/torrents/add", data=fields).text == "Ok."
     remember(made.extensions[EXTENSION])
     return made
@@ -78,10 +79,11 @@ def test_an_increment_says_that_nothing_has_changed(app: Flask, server: Postgres
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("/api/v2/torrents/add", {"urls": made_up_magnet("new").magnet}),
+        ("/api/v2/torrents/add", {"urls": NEW.magnet}),
         ("/api/v2/torrents/createCategory", {"category": "new"}),
-        ("/api/v2/torrents/delete", {"hashes": str(made_up_magnet("known").v1), "deleteFiles": "false"}),
-        ("/submit", {"magnet": made_up_magnet("new").magnet}),
+        ("/api/v2/torrents/delete", {"hashes": str(KNOWN.v1), "deleteFiles": "false"}),
+        ("/api/v2/torrents/delete", {"hashes": str(NEW.v1), "deleteFiles": "false"}),  # another worker may know it
+        ("/submit", {"magnet": NEW.magnet}),
         ("/nodes/big/drain", {}),
     ],
 )
