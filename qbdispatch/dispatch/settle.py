@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from qbdispatch.dispatch.ledger import record_placed
 from qbdispatch.nodes.view import Change, NodeView, Torrent
-from qbdispatch.store import claims, placements
+from qbdispatch.store import claims, mirror, placements
 from qbdispatch.store.claims import Claim, Phase
 
 DOUBT_SECONDS = 60.0
@@ -93,7 +93,8 @@ def _placed_elsewhere(connection: Connection, claim: Claim) -> str | None:
 def _follow_placements(connection: Connection, poll: Poll) -> None:
     """Record torrents that were found, follow those that are listed under a new hash, forget those that are gone."""
     change, view = poll.change, poll.view
-    listed = [view.torrents[node_id] for node_id in change.listed if node_id in view.torrents]
+    deleted = mirror.removed_after(connection, poll.node, list(change.listed), poll.polled_at)
+    listed = [view.torrents[node_id] for node_id in change.listed - deleted if node_id in view.torrents]
     if not listed and not change.removed:
         return
     recorded = _recorded(connection, poll, listed)

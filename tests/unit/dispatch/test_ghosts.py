@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import cast
 
 import pytest
 
+from qbdispatch.config.settings import NodeSettings, Settings, SyncSettings
+from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
+from qbdispatch.dispatch.dispatcher import Dispatcher, Status
 from qbdispatch.dispatch.library import Library
+from qbdispatch.dispatch.watcher import Watcher
+from qbdispatch.store import health
 from qbdispatch.store.claims import Phase
+from qbdispatch.store.engine import Store
 from tests.rig.disks import GIB
 from tests.rig.swarm import MadeTorrent, make_torrent
-from tests.unit.dispatch.bench import Bench, WatchedNode, put
+from tests.unit.dispatch.bench import Bench, WatchedNode, put, submission
 from tests.unit.dispatch.conftest import BenchMaker
+from tests.unit.dispatch.simulated import Plan, SimulatedNode
 
 
 @pytest.fixture
@@ -91,3 +99,36 @@ def test_it_can_be_added_again_to_another_node(deleted: Bench, nodes: list[Watch
     assert [list(node.torrents_by_hash) for node in nodes] == [[], [made.hash]]
     deleted.poll()
     assert (deleted.homes(made), deleted.claims("a")) == (["b"], [])
+
+
+class DeletingNode(SimulatedNode):
+    """Between its answer to a poll and what the poll asks next, something is done once."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def version(self, _cookies: object, _timeout: float | None = None) -> str:
+        during, self.meanwhile = self.meanwhile, None
+        if during is not None:
+            during()
+        return super().version(_cookies, _timeout)
+
+
+def test_a_poll_that_was_under_way_during_the_deletion_does_not_bring_the_record_back(
+    store: Store, made: MadeTorrent
+) -> None:
+    """What the node listed a moment before is not taken for a torrent that somebody has added there: it can be added
+    again, and is not answered as a duplicate of one that is gone."""
+    configured = NodeSettings(name="a", url="http://a")
+    node = DeletingNode(configured, 100 * GIB, Plan())
+    fleet = Fleet(cast("dict[str, NodeAccess]", {"a": node}))
+    with store.write() as connection:
+        health.register(connection, ["a"])
+    Watcher(fleet.members["a"], fleet, store, SyncSettings(), lambda _: True).tick()
+    dispatcher = Dispatcher(Settings(nodes=(configured,)), store, fleet)
+    assert dispatcher.submit(submission(made)).status is Status.ACCEPTED
+    actions = Actions(store, fleet, Library(store, fleet))
+    node.meanwhile = lambda: actions.delete(made.hash, delete_files=True)
+    Watcher(fleet.members["a"], fleet, store, SyncSettings(), lambda _: True).tick()
+    assert node.listed == {}
+    assert dispatcher.submit(submission(made)).status is Status.ACCEPTED
+    assert list(node.listed) == [made.hash]
