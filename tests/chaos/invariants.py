@@ -75,6 +75,8 @@ class RoomSampler:
         newest: defaultdict[str, float] = defaultdict(float)
         for row in claims + placed:
             torrent = self._world.history.torrents[row["v1"]]
+            if torrent.delete_sent_at is not None:
+                continue  # its room may be another's from the moment of its deletion on
             promised[row["node"]][torrent.hash] = torrent.size_bytes
             newest[row["node"]] = max(newest[row["node"]], row["at"])
         for node, sizes in promised.items():

@@ -55,6 +55,7 @@ class SimulatedNode:
         self.node = settings
         self.size_bytes = size_bytes
         self.is_up = True
+        self.polls = 0
         self.listed: dict[str, dict[str, Any]] = {}
         self.late: list[dict[str, Any]] = []
         self._plan = plan
@@ -104,6 +105,7 @@ class SimulatedNode:
             self.listed.pop(node_id, None)
 
     def maindata(self, _cookies: object, _rid: int) -> dict[str, Any]:
+        self.polls += 1
         state = {"free_space_on_disk": self.size_bytes, "dl_info_speed": 0}
         return {"rid": 1, "full_update": True, "torrents": dict(self.listed), "server_state": state}
 

@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -38,6 +37,7 @@ from qbdispatch.torrents.magnet import parse_magnet
 from qbdispatch.torrents.metainfo import parse_torrent_file
 from qbdispatch.torrents.source import TorrentSource
 from tests.rig.disks import GIB
+from tests.rig.processes import wait_until
 from tests.rig.swarm import Kind, MadeTorrent, make_torrent
 from tests.unit.dispatch.simulated import Course, Crash, Plan, SimulatedNode
 
@@ -113,21 +113,25 @@ class Fleets(RuleBasedStateMachine):
 
         self._submit(made, True, Plan(courses, meanwhile))
 
-    @precondition(lambda self: self.promised)
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
+    @rule(made=MADE)
+    def delete(self, made: MadeTorrent) -> None:
         """Where a node is down, it is not done, and its client is told so."""
-        self._delete(data.draw(st.sampled_from(sorted(self.promised))))
+        self._delete(str(made.v1))
 
-    @precondition(lambda self: self.promised)
     @rule()
     def delete_all(self) -> None:
-        for hash_ in sorted(self.promised):
-            self._delete(hash_)
+        for made in TORRENTS:
+            self._delete(str(made.v1))
 
     @rule(node=NODES)
     def poll(self, node: str) -> None:
+        """What is drawn must not depend on time: tick until the pace of polls lets it."""
+        asked = self.nodes[node].polls
+        wait_until(lambda: self._has_polled(node, asked), 60, f"{node} to be polled")
+
+    def _has_polled(self, node: str, asked: int) -> bool:
         self.watchers[node].tick()
+        return self.nodes[node].polls > asked or not self.nodes[node].is_up
 
     @rule()
     def lead_anew(self) -> None:
@@ -211,6 +215,8 @@ class Fleets(RuleBasedStateMachine):
         return result
 
     def _delete(self, hash_: str) -> None:
+        if hash_ not in self.promised:
+            return
         actions = Actions(self.store, self.fleet, Library(self.store, self.fleet))
         with suppress(ActionFailed):
             actions.delete(hash_, delete_files=True)
