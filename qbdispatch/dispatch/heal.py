@@ -10,7 +10,7 @@ import logging
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.ledger import record_placed
 from qbdispatch.dispatch.settle import Twin
-from qbdispatch.store import claims, placements
+from qbdispatch.store import claims, mirror, placements
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
         twin.other,
         loser_name,
     )
-    _write_down(twin, store, loser_name)
+    _write_down(twin, store, loser_name, node_id)
 
 
 def _lay(ghost: Twin, fleet: Fleet, store: Store) -> None:
@@ -56,7 +56,7 @@ def _lay(ghost: Twin, fleet: Fleet, store: Store) -> None:
         ghost.claim.hashes.key,
         ghost.claim.node,
     )
-    _write_down(ghost, store, ghost.claim.node)
+    _write_down(ghost, store, ghost.claim.node, ghost.here.node_id)
 
 
 def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
@@ -64,8 +64,10 @@ def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
     return (here.pool is not None and here.pool == other.pool) or twin.here.content_path == other_path
 
 
-def _write_down(twin: Twin, store: Store, loser: str) -> None:
+def _write_down(twin: Twin, store: Store, loser: str, node_id: str) -> None:
     with store.write() as connection:
+        revision = mirror.next_revision(connection)  # the node may be gone before the next poll could show it
+        mirror.remove(connection, loser, [node_id], revision=revision, seen_at=store.now(), touched=True)
         hashes = twin.claim.hashes
         placements.forget(
             connection, [found.id for found in placements.find(connection, hashes) if found.node == loser]

@@ -86,6 +86,7 @@ class SimulatedNode:
         row = _row(source)
         if course in (Course.LATE, Course.LATE_CRASH):
             self.late.append(row)
+            self.is_up = False  # it hangs: what answers others has carried out what came before
         elif course is not Course.LOST:
             if row["hash"] in self.listed:
                 return AddReply.NOT_TAKEN

@@ -60,13 +60,13 @@ def _listed(bench: Bench) -> set[str]:
 def test_what_comes_of_an_unanswered_add_after_the_deletion_is_removed(
     deleted: Bench, nodes: list[WatchedNode], made: MadeTorrent
 ) -> None:
-    """The node takes the torrent late: the poll that shows it removes it, without files, and ends the claim."""
+    """The node takes the torrent late: the poll that shows it removes it, without files, and from the lists."""
     put(nodes[0], made)
     deleted.poll("a")
     assert nodes[0].deleted == [(made.hash, "false")]
+    assert _listed(deleted) == set()
     deleted.poll("a")
     assert (nodes[0].torrents_by_hash, deleted.homes(made), deleted.claims("a")) == ({}, [], [])
-    assert _listed(deleted) == set()
 
 
 def test_its_bytes_stay_claimed_while_the_node_may_still_take_it(deleted: Bench) -> None:
