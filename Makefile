@@ -1,12 +1,17 @@
 # make test   everything CI checks         make demo   three real nodes behind one dispatcher
 # make lint   the checks without tests     make clean  remove what these made in the checkout
+# make chaos SECONDS=300 SEED=7 STORE=postgresql   seeded faults on real nodes and dispatchers under load, as root;
+#             the defaults are 60 s, seed 1 and sqlite; fails with the schedule and the history of what went wrong
+SECONDS ?= 60
+SEED ?= 1
+STORE ?= sqlite
 BIN := .venv/bin
 CORE := scoring torrents dispatch
 CORE_FLOOR := 95
 # Tests mostly wait for processes, so that more run at once than there are cores; those marked `alone` measure times.
 JOBS := 3
 
-.PHONY: test demo lint setup clean
+.PHONY: test demo chaos lint setup clean
 
 test: lint
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not alone" --cov --cov-report= $(PYTEST_ARGS)
@@ -24,6 +29,9 @@ lint: setup
 
 demo: setup
 	$(BIN)/python -m demo $(ARGS)
+
+chaos: setup
+	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --database $(STORE)
 
 setup:
 	@scripts/setup
