@@ -210,7 +210,7 @@ class Fleets(RuleBasedStateMachine):
             result = self.dispatcher.submit(submission)
         except Crash:
             return None
-        if result.is_placed:
+        if result.is_taken:
             self.promised[str(made.v1)] = made
         return result
 
