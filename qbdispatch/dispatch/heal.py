@@ -8,7 +8,7 @@ pool, nor where both name the same path, as two nodes may have the same folder m
 import logging
 
 from qbdispatch.dispatch.access import Fleet
-from qbdispatch.dispatch.ledger import record_placed
+from qbdispatch.dispatch.placed import record_claim
 from qbdispatch.dispatch.settle import Twin
 from qbdispatch.store import claims, mirror, placements
 from qbdispatch.store.engine import Store
@@ -42,7 +42,7 @@ def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
         twin.other,
         loser_name,
     )
-    _write_down(twin, store, loser_name, node_id)
+    _write_down(twin, fleet, store, loser_name, node_id)
 
 
 def _lay(ghost: Twin, fleet: Fleet, store: Store) -> None:
@@ -56,7 +56,7 @@ def _lay(ghost: Twin, fleet: Fleet, store: Store) -> None:
         ghost.claim.hashes.key,
         ghost.claim.node,
     )
-    _write_down(ghost, store, ghost.claim.node, ghost.here.node_id)
+    _write_down(ghost, fleet, store, ghost.claim.node, ghost.here.node_id)
 
 
 def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
@@ -64,7 +64,7 @@ def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
     return (here.pool is not None and here.pool == other.pool) or twin.here.content_path == other_path
 
 
-def _write_down(twin: Twin, store: Store, loser: str, node_id: str) -> None:
+def _write_down(twin: Twin, fleet: Fleet, store: Store, loser: str, node_id: str) -> None:
     with store.write() as connection:
         revision = mirror.next_revision(connection)  # the node may be gone before the next poll could show it
         mirror.remove(connection, loser, [node_id], revision=revision, seen_at=store.now(), touched=True)
@@ -78,4 +78,4 @@ def _write_down(twin: Twin, store: Store, loser: str, node_id: str) -> None:
         live = claims.live(connection, hashes)
         if live is not None and live.node == loser:
             claims.release(connection, [live.id])
-        record_placed(connection, twin.claim, store.now())
+        record_claim(connection, twin.claim, fleet.members, store.now())

@@ -18,6 +18,7 @@ from qbdispatch.dispatch.expecting import list_expected
 from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold
 from qbdispatch.dispatch.homes import find_home
 from qbdispatch.dispatch.outbox import Outbox
+from qbdispatch.dispatch.placed import Placed, record, record_claim
 from qbdispatch.dispatch.request import SizeSource, Submission, policy, size_of
 from qbdispatch.dispatch.unseen import not_seen_yet
 from qbdispatch.nodes.errors import NodeError
@@ -33,9 +34,6 @@ SEND_WITHIN_SECONDS = 5.0
 
 SETTLE_SECONDS = 5.0
 """For connecting, asking and writing on top of the time that the node gets for its answer."""
-
-APPEAR_WITHIN_SECONDS = 10.0
-"""A node that took a torrent lists it within this time: qBittorrent adds asynchronously, but in well under a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +189,8 @@ class Ledger:
         source = submission.source
         with self._store.write() as connection:
             list_expected(connection, self._nodes[claimed.node], submission, now)
-            claims.mark(connection, claimed.claim_id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
-            placements.record(
-                connection,
-                claimed.node,
-                source.hashes,
-                name=document["name"],
-                placed_at=now,
-                decision_id=document["decision_id"],
-            )
+            placed = Placed(claimed.claim_id, claimed.node, source.hashes, document["name"], document["decision_id"])
+            record(connection, placed, self._nodes, now)
             decisions.keep(connection, document["decision_id"], document, decided_at=now)
             account.conclude(connection, self._outbox, document, now)
             let_go(connection, source.hashes, now)  # so that it is in every list at every moment
@@ -207,7 +198,7 @@ class Ledger:
     def adopt(self, claim: claims.Claim) -> None:
         """A claim whose worker is gone turned out well: the node has the torrent."""
         with self._store.write() as connection:
-            record_placed(connection, claim, self._store.now())
+            record_claim(connection, claim, self._nodes, self._store.now())
 
     def withdraw(self, claim_id: int, node: str, *, doubtful: bool, fault: NodeError | None) -> None:
         """The add failed: end the claim, or keep it in doubt where the node may have taken the torrent all the same.
@@ -291,11 +282,3 @@ class Ledger:
         size, size_source = (0, SizeSource.PRESENT) if home.has_data else size_of(submission, settings.dispatcher)
         decision = decide(fleet, Request(size, submission.category, tried, home.nodes), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)
-
-
-def record_placed(connection: Connection, claim: claims.Claim, now: float) -> None:
-    """The node has the torrent of this claim: write the placement and settle the claim."""
-    claims.mark(connection, claim.id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
-    placements.record(
-        connection, claim.node, claim.hashes, name=claim.name, placed_at=now, decision_id=claim.decision_id
-    )

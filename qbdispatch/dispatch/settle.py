@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from qbdispatch.dispatch.ledger import record_placed
+from qbdispatch.dispatch.placed import record_claim
 from qbdispatch.nodes.view import Change, NodeView, Torrent
 from qbdispatch.store import claims, mirror, placements
 from qbdispatch.store.claims import Claim, Phase
@@ -50,7 +50,9 @@ def settle(connection: Connection, poll: Poll) -> list[Twin]:
         if torrent is None:
             _end_if_over(connection, claim, poll)
             continue
-        other = _placed_elsewhere(connection, claim) if claim.is_unsure else None
+        other = _placed_elsewhere(connection, claim) if claim.phase is not Phase.ADDED else None
+        if other is not None and claim.phase is Phase.ADDING and poll.polled_at <= claim.deadline:
+            continue  # its worker is about to write down what came of it
         if other is not None or _is_ghost(connection, claim):
             twins.append(Twin(claim, torrent, other))
         else:
@@ -66,7 +68,7 @@ def _is_ghost(connection: Connection, claim: Claim) -> bool:
 def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) -> None:
     """The node lists the torrent: it is placed there, and the claim ends once the node knows its size."""
     if claim.phase is not Phase.ADDED:
-        record_placed(connection, claim, now)
+        record_claim(connection, claim, (), now)
     if torrent.has_settled_size:
         claims.release(connection, [claim.id])
     elif not claim.shown:
@@ -75,8 +77,9 @@ def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) 
 
 def _end_if_over(connection: Connection, claim: Claim, poll: Poll) -> None:
     """The node does not list the torrent. Past its deadline a claim ends: the add never came to anything, or the
-    torrent was removed before its size was known."""
-    deadline = max(claim.deadline, poll.up_since) + DOUBT_SECONDS if claim.is_unsure else claim.deadline
+    torrent was removed before its size was known. What may still wait in the node's socket gets longer."""
+    added = claim.phase is Phase.ADDED
+    deadline = claim.deadline if added else max(claim.deadline, poll.up_since) + DOUBT_SECONDS
     if poll.polled_at <= deadline:
         return
     claims.release(connection, [claim.id])

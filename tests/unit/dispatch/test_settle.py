@@ -10,7 +10,7 @@ import pytest
 
 from qbdispatch.dispatch.dispatcher import Status
 from qbdispatch.dispatch.mirroring import NodeMirror
-from qbdispatch.dispatch.settle import Poll, settle
+from qbdispatch.dispatch.settle import DOUBT_SECONDS, Poll, settle
 from qbdispatch.nodes.view import NodeView
 from qbdispatch.store.claims import Phase
 from tests.rig.disks import GIB
@@ -237,11 +237,15 @@ def test_a_doubt_about_a_torrent_that_is_nowhere_else_becomes_its_placement(benc
 
 
 def test_a_dead_workers_claim_ends_when_the_node_does_not_show_the_torrent(bench: Bench) -> None:
-    """Before its deadline it counts, since the add may be under way; after it nobody can be adding any more."""
+    """Before its deadline it counts, since the add may be under way; for a while after it, too, since the add may wait
+    in the socket of a node that hangs."""
     made = make_torrent("t", 10 * GIB)
     bench.open_claim(made, "a", age_seconds=0, bytes=10 * GIB)
     bench.poll()
+    bench.age("claims", deadline=now() - DOUBT_SECONDS + 20)
+    bench.age("node_states", up_since=now() - DOUBT_SECONDS - 10)
+    bench.poll()
     assert bench.room_gib("a") == 90
-    bench.age("claims", deadline=now() - 1)
+    bench.age("claims", deadline=now() - DOUBT_SECONDS - 1)
     bench.poll()
     assert (bench.claims("a"), bench.room_gib("a")) == ([], 100)

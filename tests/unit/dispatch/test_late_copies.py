@@ -1,0 +1,51 @@
+"""An add that was given up on comes to something while the torrent is being placed elsewhere: one copy stays."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from qbdispatch.dispatch.dispatcher import Status
+from qbdispatch.dispatch.request import Submission
+from qbdispatch.torrents.metainfo import parse_torrent_file
+from tests.unit.dispatch.simulated import Course, Plan
+from tests.unit.dispatch.test_model import TORRENTS, Fleets
+
+MADE = TORRENTS[0]
+
+
+@pytest.fixture
+def fleets() -> Iterator[Fleets]:
+    """Three simulated nodes and one store."""
+    opened = Fleets()
+    opened.open()
+    yield opened
+    opened.teardown()
+
+
+def test_where_the_worker_of_the_second_add_died(fleets: Fleets) -> None:
+    """Both nodes carry their adds out late; neither has anybody who could say so."""
+    assert fleets._submit(MADE, True, Plan([Course.LATE, Course.LATE_CRASH])) is None
+    for name in ("c", "b", "a"):  # the roomiest first: it got the first add
+        fleets.come_up(name)
+        fleets.poll(name)
+    fleets.settle()
+    assert len(fleets._homes(MADE)) == 1
+
+
+def test_where_the_late_copy_shows_while_the_second_add_is_under_way(fleets: Fleets) -> None:
+    """The poll takes the late copy for the placement; the second add then is in doubt, and healed like one."""
+    first = fleets.dispatcher.preview(Submission(parse_torrent_file(MADE.data))).node
+
+    def first_carries_it_out() -> None:
+        fleets.come_up(str(first))
+        fleets.poll(str(first))
+
+    def next_add_is_slow() -> None:
+        fleets.plan.meanwhile = first_carries_it_out
+
+    result = fleets._submit(MADE, True, Plan([Course.LATE, Course.FINE], next_add_is_slow))
+    assert result is not None
+    assert result.status is Status.ACCEPTED
+    assert len(fleets._homes(MADE)) == 2
+    fleets.settle()
+    assert len(fleets._homes(MADE)) == 1
