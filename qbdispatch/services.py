@@ -10,6 +10,7 @@ from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
 from qbdispatch.dispatch.chores import purging
 from qbdispatch.dispatch.dispatcher import Dispatcher
+from qbdispatch.dispatch.history import keeping_history
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
 from qbdispatch.store import health
@@ -55,7 +56,7 @@ def start_leader(app: Flask) -> Leader:
     first, so that no client has to wait for that."""
     services: Services = app.extensions[EXTENSION]
     services.library.shelf()
-    chores = [purging(services.store)]
+    chores = [purging(services.store), *keeping_history(services.store, services.settings)]
     leader = Leader(services.store, services.fleet, services.settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)

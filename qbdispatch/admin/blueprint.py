@@ -5,9 +5,10 @@ import time
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
+from qbdispatch.dispatch import draining
 from qbdispatch.dispatch.survey import survey_arr, survey_nodes
 from qbdispatch.services import services
-from qbdispatch.store import decisions, facts, health
+from qbdispatch.store import decisions, facts
 from qbdispatch.web import add_json_errors, json_error, require_admin_key
 
 MAX_DECISIONS = 500
@@ -32,15 +33,15 @@ def nodes() -> Response:
 @admin.post("/nodes/<name>/drain")
 def drain(name: str) -> Response:
     """Place no new torrents on this node."""
-    return _set_draining(name, True)
+    draining.drain(services().store, _known(name))
+    return jsonify(name=name, draining=True)
 
 
 @admin.post("/nodes/<name>/resume")
 def resume(name: str) -> Response:
     """Place torrents there again; also ends the pause after refused logins."""
-    response = _set_draining(name, False)
-    services().fleet.members[name].forgive()
-    return response
+    draining.resume(services().store, services().fleet, _known(name))
+    return jsonify(name=name, draining=False)
 
 
 @admin.get("/arr")
@@ -91,10 +92,8 @@ def ready() -> Response:
     return json_error(503, "no node has answered yet; GET /nodes tells why")
 
 
-def _set_draining(name: str, draining: bool) -> Response:
-    found = services()
-    if name not in found.fleet.members:
-        raise NotFound(f"no such node; there are: {', '.join(found.fleet.members)}")
-    with found.store.write() as connection:
-        health.set_draining(connection, name, draining)
-    return jsonify(name=name, draining=draining)
+def _known(name: str) -> str:
+    members = services().fleet.members
+    if name not in members:
+        raise NotFound(f"no such node; there are: {', '.join(members)}")
+    return name

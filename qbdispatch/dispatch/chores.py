@@ -5,11 +5,12 @@ A chore may fail and may be cut short by the end of the term; the next leader si
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.store import details, mirror
+from qbdispatch.store import buckets, details, mirror
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,12 @@ class Chore:
 
 
 def purging(store: Store) -> Chore:
-    """Let the mirror forget torrents that went long ago."""
+    """Let the mirror forget torrents that went long ago, and buckets that are full again."""
 
     def purge() -> None:
         with store.write() as connection:
             mirror.purge(connection)
             details.purge(connection)
+            buckets.purge(connection, before=time.time() - PURGE_SECONDS)
 
     return Chore("purge", PURGE_SECONDS, purge)

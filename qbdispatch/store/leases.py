@@ -32,3 +32,9 @@ def held_by(connection: Connection, name: str, owner: str) -> bool:
 def give_up(connection: Connection, name: str, owner: str) -> None:
     """Let another worker take over at once."""
     connection.execute(delete(leases).where(leases.c.name == name, leases.c.owner == owner))
+
+
+def expires_at(connection: Connection, name: str) -> float | None:
+    """When the lease runs out, or did; `None` where nobody has it."""
+    found: float | None = connection.execute(select(leases.c.expires_at).where(leases.c.name == name)).scalar()
+    return found

@@ -1,0 +1,88 @@
+"""Pictures of the dashboard for the documentation: `python -m tests.ui.screenshots [FOLDER]`, docs/images if not said.
+
+Owns: a week in the life of four nodes. The nodes are real ones; their past, which nobody can wait for, is written
+into the store as the leader would have.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Browser
+
+from qbdispatch.dispatch.history import DAY_SECONDS, SAMPLE_SECONDS, THINNED_SECONDS, WEEK_SECONDS
+from qbdispatch.store import samples
+from qbdispatch.store.engine import Store
+from qbdispatch.store.samples import Sample
+from tests.conftest import node_entry
+from tests.rig.disks import GIB
+from tests.rig.dispatcher import REPOSITORY, Dispatcher
+from tests.rig.processes import wait_until
+from tests.rig.qbittorrent import RealNode
+from tests.rig.scripted_server import LoopbackServer, json_answer
+from tests.rig.swarm import Seeder, make_torrent
+from tests.ui.browser import DESKTOP, PHONE, chromium
+
+FREE_GIB = {"attic": 640, "cellar": 210, "garage": 120, "shed": 90}
+VERSIONS = {"attic": "5.1.0", "cellar": "4.5.2", "garage": "5.1.0", "shed": "4.5.2"}
+FINISHED = {"attic": (61, 44, 83, 38), "cellar": (120, 97, 55), "garage": (74, 31), "shed": (52, 18)}
+FILMS = ("Big Buck Bunny", "Sintel", "Tears of Steel", "Cosmos Laundromat", "Spring", "Agent 327", "Charge", "Elephants Dream")
+NEW = (
+    ("Sintel.2010.2160p.BluRay.REMUX", 38, "movies"),
+    ("Caminandes.S01.1080p", 6, "tv"),
+    ("debian-12.7.0-amd64-DVD-1.iso", 4, "images"),
+    ("Tears.of.Steel.2012.4K", 22, "movies"),
+    ("Cosmos.Laundromat.2015.1080p", 9, "movies"),
+)
+LARGEST_BYTES = 150 * 1024
+
+
+def main() -> int:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "docs/images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as cleanup:
+        dispatcher, nodes = _stage(cleanup)
+        _past(dispatcher)
+        decision = _submissions(dispatcher)
+        nodes["shed"].kill()
+        wait_until(lambda: "refuses" in requests.get(dispatcher.url, timeout=10).text, 20, "the page to say so")
+        browser = cleanup.enter_context(chromium())
+        pages = {"dashboard": "/", "decision": f"/dashboard/decisions/{decision}", "node": "/dashboard/nodes/attic"}
+        pages |= {"torrents": "/dashboard/torrents"}
+        for name, path in pages.items():
+            _take(browser, dispatcher.url + path, name, folder)
+    return 0
+
+
+def _stage(cleanup: ExitStack) -> tuple[Dispatcher, dict[str, RealNode]]:
+    nodes = {
+        name: cleanup.enter_context(RealNode(VERSIONS[name], size_gib=free, name=name))  # type: ignore[arg-type]
+        for name, free in FREE_GIB.items()
+    }
+    for name, sizes in FINISHED.items():
+        for number, size in enumerate(sizes):
+            made = make_torrent(f"{FILMS[number]} ({2006 + 2 * number}) {name}", size * GIB)
+            nodes[name].session().add_file(made.data, skip_checking="true", category="movies")
+    seeder = cleanup.enter_context(Seeder(upload_bytes_per_second=3 * 2**20))
+    for name in ("attic", "cellar"):
+        nodes[name].session().add_file(seeder.share(f"Spring.2019.{name}.mkv", 192 * 2**20).data, category="movies")
+    sonarr = LoopbackServer(lambda environ, start: json_answer({"version": "4.0.15.2941"})(environ, start))
+    cleanup.callback(sonarr.close)
+    config = {
+        "dispatcher": {"max_downloads": 8, "admin_api_key": "picture"},
+        "auth": {"username": "arr", "password": "picture"},
+        "sync": {"interval_s": 1},
+        "nodes": [node_entry(node, min_free_gb=20) for node in nodes.values()],
+        "arr_instances": [
+            {"name": name, "type": name, "url": f"http://127.0.0.1:{sonarr.port}/api/v3", "api_key": "k"}
+            for name in ("sonarr", "radarr")
+        ],
+    }
+    return cleanup.enter_context(Dispatcher(config, workers=2)), nodes
