@@ -56,12 +56,12 @@ def _of_node(card: Card) -> Iterator[Alarm]:
                 "danger", f"{card.name}: {words.reason(part.code).lower()}", words.sentence(part.detail), card.name
             )
             return
-    for part in card.verdict.rejections:
-        if part.code in SPACE:
-            yield Alarm(
-                "warning", f"{card.name}: {words.reason(part.code).lower()}", words.sentence(part.detail), card.name
-            )
-    if card.full_in is not None and 0 < card.full_in < SIGHT_SECONDS:
+    lacking = [part for part in card.verdict.rejections if part.code in SPACE]
+    for part in lacking:
+        yield Alarm(
+            "warning", f"{card.name}: {words.reason(part.code).lower()}", words.sentence(part.detail), card.name
+        )
+    if not lacking and card.full_in is not None and 0 < card.full_in < SIGHT_SECONDS:
         detail = f"Its free space falls to its floor of {words.size(card.disk.floor)} then."
         title = f"{card.name}: full in about {words.span(card.full_in)} at the present rate"
         yield Alarm("warning", title, detail, card.name)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.dispatch.folders import clashes, known_save_paths
-from qbdispatch.dispatch.history import DAY_SECONDS, seconds_until_full
+from qbdispatch.dispatch.history import DAY_SECONDS, SAMPLE_SECONDS, seconds_until_full
 from qbdispatch.dispatch.leader import LEASE
 from qbdispatch.dispatch.ledger import policy
 from qbdispatch.dispatch.library import Shelf
@@ -51,9 +51,9 @@ class Disk:
         floor = max(0, (self.free or 0) - promised - room)
         return [
             Part("held", "torrents", self.held),
-            Part("arriving", "still to arrive", self.arriving),
+            Part("arriving", "to arrive", self.arriving),
             Part("claimed", "claimed", self.claimed),
-            Part("room", "free for more", room),
+            Part("room", "free", room),
             Part("floor", "kept free", floor),
         ]
 
@@ -111,7 +111,9 @@ class Card:
         if len(points) < 2:
             return None
         peak = words.speed(max(point.value for point in points))
-        return charts.sparkline(f"Download speed over the last hour, at most {peak}", points, points[0].at, now)
+        return charts.sparkline(
+            f"Download speed over the last hour, at most {peak}", points, points[0].at, now, 5 * SAMPLE_SECONDS
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Every chart has a title and a description, and stands beside its figures in text.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,10 +12,10 @@ from markupsafe import Markup
 
 from qbdispatch.ui import words
 
-WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, TOP, BOTTOM = 64, 8, 12, 26
-GAP_FACTOR = 4
-"""A pause of so many usual steps between two points is a gap, not a line."""
+WIDTH, HEIGHT = 420, 190
+LEFT, RIGHT, TOP, BOTTOM = 52, 6, 10, 22
+ROWS = 4
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ def bar(title: str, parts: Sequence[Part], whole: float, style: str = "") -> Mar
     ).format(style, title, title, Markup("").join(pieces))
 
 
-def sparkline(title: str, points: Sequence[Point], begin: float, end: float) -> Markup:
-    """A small curve between two times, from zero to its own peak."""
+def sparkline(title: str, points: Sequence[Point], begin: float, end: float, gap: float) -> Markup:
+    """A small curve between two times, from zero to its own peak; a pause of more than `gap` seconds is left out."""
     top = max((point.value for point in points), default=0.0) or 1.0
     lines = [
         [(100 * (point.at - begin) / (end - begin), 23 - 21 * point.value / top) for point in run]
-        for run in _runs([point for point in points if begin <= point.at <= end])
+        for run in _runs([point for point in points if begin <= point.at <= end], gap)
     ]
     drawn = Markup("").join(_area(line, 24) + _line(line) for line in lines)
     return Markup(
@@ -68,15 +69,17 @@ def sparkline(title: str, points: Sequence[Point], begin: float, end: float) -> 
     ).format(title, title, drawn)
 
 
-def history(title: str, description: str, points: Sequence[Point], begin: float, end: float, floor: float) -> Markup:
-    """Bytes over time with axes, and a line at the floor."""
-    top = max([point.value for point in points] + [floor]) * 1.05 or 1.0
+def history(
+    title: str, description: str, points: Sequence[Point], begin: float, end: float, *, floor: float, gap: float
+) -> Markup:
+    """Bytes over time with axes, and a line at the floor; a pause of more than `gap` seconds is left out."""
+    top = _round_top(max([point.value for point in points] + [floor]))
 
     def place(at: float, value: float) -> tuple[float, float]:
         across, down = (at - begin) / (end - begin), 1 - value / top
         return (LEFT + across * (WIDTH - LEFT - RIGHT), TOP + down * (HEIGHT - TOP - BOTTOM))
 
-    lines = [[place(point.at, max(0.0, point.value)) for point in run] for run in _runs(points)]
+    lines = [[place(point.at, max(0.0, point.value)) for point in run] for run in _runs(points, gap)]
     curves = Markup("").join(_area(line, HEIGHT - BOTTOM) + _line(line) for line in lines)
     floor_y = place(end, floor)[1]
     mark = Markup('<line class="floor-line" x1="{}" x2="{}" y1="{}" y2="{}"></line>').format(
@@ -98,25 +101,36 @@ def history(title: str, description: str, points: Sequence[Point], begin: float,
     )
 
 
+def _round_top(most: float) -> float:
+    """The end of the axis: above `most`, and a round number of GB for each row."""
+    row = max(most, 1.0) / ROWS / words.GIB
+    decade = 10.0 ** math.floor(math.log10(row))
+    return ROWS * words.GIB * next(step * decade for step in (1, 2, 2.5, 5, 10) if step * decade >= row)
+
+
 def _rows(top: float) -> Markup:
     lines = []
-    for step in range(5):
-        y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - step / 4)
+    for step in range(ROWS + 1):
+        y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - step / ROWS)
         lines.append(
             Markup(
                 '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"></line>'
                 '<text class="axis" x="{}" y="{}" text-anchor="end">{}</text>'
-            ).format(LEFT, WIDTH - RIGHT, _number(y), _number(y), LEFT - 8, _number(y + 4), words.size(top * step / 4))
+            ).format(
+                LEFT, WIDTH - RIGHT, _number(y), _number(y), LEFT - 8, _number(y + 4), words.size(top * step / ROWS)
+            )
         )
     return Markup("").join(lines)
 
 
 def _columns(begin: float, end: float) -> Markup:
     labels = []
-    for step in range(5):
-        x = LEFT + (WIDTH - LEFT - RIGHT) * step / 4
-        anchor = "start" if step == 0 else "end" if step == 4 else "middle"
-        text = "now" if step == 4 else f"{words.span((end - begin) * (1 - step / 4))} ago"
+    days = round((end - begin) / DAY_SECONDS)
+    count, unit, each = (4, "h", 6) if days <= 1 else (days, "d", 1)
+    for step in range(count + 1):
+        x = LEFT + (WIDTH - LEFT - RIGHT) * step / count
+        anchor = "start" if step == 0 else "end" if step == count else "middle"
+        text = "now" if step == count else f"-{(count - step) * each} {unit}"
         labels.append(
             Markup('<text class="axis" x="{}" y="{}" text-anchor="{}">{}</text>').format(
                 _number(x), HEIGHT - 8, anchor, text
@@ -125,15 +139,11 @@ def _columns(begin: float, end: float) -> Markup:
     return Markup("").join(labels)
 
 
-def _runs(points: Sequence[Point]) -> list[list[Point]]:
+def _runs(points: Sequence[Point], gap: float) -> list[list[Point]]:
     """The points as lines without gaps: a node that was away leaves one."""
-    if len(points) < 2:
-        return []
-    steps = sorted(after.at - before.at for before, after in pairwise(points))
-    longest = GAP_FACTOR * steps[len(steps) // 2]
-    runs = [[points[0]]]
+    runs = [[*points[:1]]]
     for before, after in pairwise(points):
-        if after.at - before.at > longest:
+        if after.at - before.at > gap:
             runs.append([])
         runs[-1].append(after)
     return [run for run in runs if len(run) > 1]

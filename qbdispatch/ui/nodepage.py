@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from qbdispatch.dispatch.history import DAY_SECONDS, WEEK_SECONDS
+from qbdispatch.dispatch.history import DAY_SECONDS, SAMPLE_SECONDS, THINNED_SECONDS, WEEK_SECONDS
 from qbdispatch.services import Services
 from qbdispatch.store import samples
 from qbdispatch.store.samples import Sample
@@ -14,7 +14,10 @@ from qbdispatch.ui.cards import Card, panorama
 from qbdispatch.ui.charts import Point
 
 ROWS = 12
-SPANS = (("day", "Free space over the last day", DAY_SECONDS), ("week", "Free space over the last week", WEEK_SECONDS))
+SPANS = (
+    ("day", "Free space over the last day", DAY_SECONDS, 5 * SAMPLE_SECONDS),
+    ("week", "Free space over the last week", WEEK_SECONDS, 2.5 * THINNED_SECONDS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,17 @@ def look_at(found: Services, name: str) -> tuple[Card, list[History]]:
     card = next(card for card in view.cards if card.name == name)
     with found.store.read() as connection:
         taken = samples.since(connection, view.now - WEEK_SECONDS, [name])[name]
-    return card, [_history(key, title, taken, view.now, span, card.disk.floor) for key, title, span in SPANS]
+    return card, [_history(taken, view.now, card.disk.floor, *one) for one in SPANS]
 
 
-def _history(key: str, title: str, taken: Sequence[Sample], now: float, span: float, floor: int) -> History:
+def _history(taken: Sequence[Sample], now: float, floor: int, key: str, title: str, span: float, gap: float) -> History:
     shown = [sample for sample in taken if sample.at >= now - span]
     points = [Point(sample.at, sample.free_bytes) for sample in shown if sample.free_bytes is not None]
     if len(points) < 2:
         return History(key, title, None, [])
     lowest, highest = min(point.value for point in points), max(point.value for point in points)
     told = f"Now {words.size(points[-1].value)}; lowest {words.size(lowest)}, highest {words.size(highest)}"
-    chart = charts.history(title, told, points, now - span, now, floor)
+    chart = charts.history(title, told, points, now - span, now, floor=floor, gap=gap)
     return History(key, title, chart, _every(shown))
 
 

@@ -123,7 +123,8 @@ def titled(text: str) -> str:
 
 def sentence(text: str) -> str:
     """A detail as a sentence of its own."""
-    text = titled(text.strip())
+    text = text.strip()
+    text = text if "://" in text.partition(" ")[0] else titled(text)
     return text if not text or text.endswith((".", "?", "!")) else f"{text}."
 
 

@@ -16,7 +16,6 @@ from flask.testing import FlaskClient
         "/api/v2/torrents/nothing",
         "/api",
         "/nodes/",
-        "//nodes",
         "/submit/",
         "/submit//preview",
         "/healthz/",

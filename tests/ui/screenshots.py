@@ -10,7 +10,6 @@ import math
 import random
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,7 +32,16 @@ from tests.ui.browser import DESKTOP, PHONE, chromium
 FREE_GIB = {"attic": 640, "cellar": 210, "garage": 120, "shed": 90}
 VERSIONS = {"attic": "5.1.0", "cellar": "4.5.2", "garage": "5.1.0", "shed": "4.5.2"}
 FINISHED = {"attic": (61, 44, 83, 38), "cellar": (120, 97, 55), "garage": (74, 31), "shed": (52, 18)}
-FILMS = ("Big Buck Bunny", "Sintel", "Tears of Steel", "Cosmos Laundromat", "Spring", "Agent 327", "Charge", "Elephants Dream")
+FILMS = (
+    "Big Buck Bunny",
+    "Sintel",
+    "Tears of Steel",
+    "Cosmos Laundromat",
+    "Spring",
+    "Agent 327",
+    "Charge",
+    "Elephants Dream",
+)
 NEW = (
     ("Sintel.2010.2160p.BluRay.REMUX", 38, "movies"),
     ("Caminandes.S01.1080p", 6, "tv"),
@@ -42,6 +50,7 @@ NEW = (
     ("Cosmos.Laundromat.2015.1080p", 9, "movies"),
 )
 LARGEST_BYTES = 150 * 1024
+KEY = {"X-API-Key": "picture"}
 
 
 def main() -> int:
@@ -52,7 +61,9 @@ def main() -> int:
         _past(dispatcher)
         decision = _submissions(dispatcher)
         nodes["shed"].kill()
-        wait_until(lambda: "refuses" in requests.get(dispatcher.url, timeout=10).text, 20, "the page to say so")
+        wait_until(
+            lambda: "refuses" in requests.get(dispatcher.url, headers=KEY, timeout=10).text, 20, "the page to say so"
+        )
         browser = cleanup.enter_context(chromium())
         pages = {"dashboard": "/", "decision": f"/dashboard/decisions/{decision}", "node": "/dashboard/nodes/attic"}
         pages |= {"torrents": "/dashboard/torrents"}
@@ -69,11 +80,13 @@ def _stage(cleanup: ExitStack) -> tuple[Dispatcher, dict[str, RealNode]]:
     for name, sizes in FINISHED.items():
         for number, size in enumerate(sizes):
             made = make_torrent(f"{FILMS[number]} ({2006 + 2 * number}) {name}", size * GIB)
-            nodes[name].session().add_file(made.data, skip_checking="true", category="movies")
+            nodes[name].session().add(torrent=made.data, skip_checking="true", category="movies")
     seeder = cleanup.enter_context(Seeder(upload_bytes_per_second=3 * 2**20))
     for name in ("attic", "cellar"):
-        nodes[name].session().add_file(seeder.share(f"Spring.2019.{name}.mkv", 192 * 2**20).data, category="movies")
-    sonarr = LoopbackServer(lambda environ, start: json_answer({"version": "4.0.15.2941"})(environ, start))
+        shared = seeder.share(f"Spring.2019.{name}.mkv", 192 * 2**20)
+        nodes[name].session().add(torrent=shared.data, category="movies")
+        nodes[name].session().add_peer(shared.hash, str(shared.peer))
+    sonarr = LoopbackServer(json_answer({"version": "4.0.15.2941"}))
     cleanup.callback(sonarr.close)
     config = {
         "dispatcher": {"max_downloads": 8, "admin_api_key": "picture"},
@@ -86,3 +99,63 @@ def _stage(cleanup: ExitStack) -> tuple[Dispatcher, dict[str, RealNode]]:
         ],
     }
     return cleanup.enter_context(Dispatcher(config, workers=2)), nodes
+
+
+def _past(dispatcher: Dispatcher) -> None:
+    """A week of samples, as if everything had come in step by step and something had been deleted now and then."""
+    store, now, chance = Store(f"sqlite:///{dispatcher.store_path}"), time.time(), random.Random(5)
+    with store.write() as connection:
+        samples.purge(connection, before=now + 1)
+        for name, free in FREE_GIB.items():
+            samples.add(connection, _week(name, free * GIB, now, chance))
+    store.close()
+
+
+def _week(name: str, free: int, now: float, chance: random.Random) -> list[Sample]:
+    """Backwards from now: free space falls by what comes in, and rises with each deletion."""
+    taken, at, left = [], now - 5, float(free)
+    falling = 24 * GIB / 3600 if name == "garage" else 0.0
+    while at > now - WEEK_SECONDS:
+        age = now - at
+        step = SAMPLE_SECONDS if age < DAY_SECONDS else THINNED_SECONDS
+        wave = max(0.0, math.sin(at / 2600 + len(name)) + 0.35 * math.sin(at / 311))
+        pace = falling if age < 3 * 3600 and falling else wave * 9 * 2**20 * (name != "shed")
+        taken.append(Sample(name, at, int(left), int(left * 0.96), int(pace * chance.uniform(0.8, 1.2)), 2))
+        left += pace * step * 0.5
+        if left > free * 1.3:
+            left -= free * chance.uniform(0.2, 0.45)
+        at -= step
+    return taken
+
+
+def _submissions(dispatcher: Dispatcher) -> str:
+    """The last of these is the one whose decision is shown; answers that decision's id."""
+    decision = ""
+    for name, size, category in NEW:
+        made = make_torrent(name, size * GIB)
+        answer = requests.post(
+            f"{dispatcher.url}/submit",
+            headers=KEY,
+            files={"torrent": made.data},
+            data={"category": category},
+            timeout=30,
+        ).json()
+        decision = answer["decision_id"]
+    return decision
+
+
+def _take(browser: Browser, address: str, name: str, folder: Path) -> None:
+    for device, options in (("desktop", DESKTOP), ("phone", PHONE)):
+        for scheme in ("light", "dark"):
+            page = browser.new_page(**options, color_scheme=scheme, extra_http_headers=KEY)
+            page.goto(address)
+            page.wait_for_timeout(500)
+            path = folder / f"{name}-{device}-{scheme}.png"
+            page.screenshot(path=path, full_page=True)
+            page.close()
+            size = path.stat().st_size
+            print(f"{path.name}: {size // 1024} KiB{' too large' if size > LARGEST_BYTES else ''}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
