@@ -13,6 +13,7 @@ QbdispatchError
 │   ├── NodeRefused                  the node answered, and the answer is no
 │   └── NodeOutcomeUnknown           sent, but no answer: the node may or may not have done it
 ├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node
+├── dispatch.held_actions.NotWhileHeld  it cannot be done to a torrent that waits for a node
 └── store.engine.StoreUnavailable    the database does not answer
 """
 

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import purging
+from qbdispatch.dispatch.chores import placing, purging
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.history import keeping_history
 from qbdispatch.dispatch.leader import Leader
@@ -56,7 +56,11 @@ def start_leader(app: Flask) -> Leader:
     first, so that no client has to wait for that."""
     services: Services = app.extensions[EXTENSION]
     services.library.shelf()
-    chores = [purging(services.store), *keeping_history(services.store, services.settings)]
+    chores = [
+        purging(services.store),
+        placing(services.dispatcher),
+        *keeping_history(services.store, services.settings),
+    ]
     leader = Leader(services.store, services.fleet, services.settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)

@@ -6,9 +6,12 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from qbdispatch.dispatch import draining
+from qbdispatch.dispatch.held_actions import NotWhileHeld
+from qbdispatch.dispatch.holding import held_documents
 from qbdispatch.dispatch.survey import survey_arr, survey_nodes
 from qbdispatch.services import services
 from qbdispatch.store import decisions, facts
+from qbdispatch.torrents.source import InfoHashes
 from qbdispatch.web import add_json_errors, json_error, require_admin_key
 
 MAX_DECISIONS = 500
@@ -71,6 +74,33 @@ def decision(decision_id: str) -> Response:
     return jsonify(document)
 
 
+@admin.get("/held")
+def held_torrents() -> Response:
+    """What waits for a node with room, oldest first, and why."""
+    with services().store.read() as connection:
+        return jsonify(held_documents(connection, time.time()))
+
+
+@admin.delete("/held/<hash_>")
+def delete_held(hash_: str) -> Response:
+    """Wait no longer for this one."""
+    try:
+        deleted = services().actions.held.delete_one(_hashes(hash_))
+    except NotWhileHeld as error:
+        return json_error(error.status, str(error))
+    if not deleted:
+        raise _not_held()
+    return jsonify(hash=hash_.lower(), held=False)
+
+
+@admin.post("/held/<hash_>/release")
+def release_held(hash_: str) -> Response:
+    """Try it again at once after nodes have failed to take it."""
+    if not services().dispatcher.try_now(_hashes(hash_)):
+        raise _not_held()
+    return jsonify(hash=hash_.lower(), held=True)
+
+
 @admin.get("/healthz")
 def alive() -> Response:
     """The process answers; says nothing of the nodes."""
@@ -90,6 +120,17 @@ def ready() -> Response:
     if any(node.fault is None and node.age_seconds is not None and node.age_seconds <= stale for node in fleet):
         return jsonify(status="ready")
     return json_error(503, "no node has answered yet; GET /nodes tells why")
+
+
+def _hashes(text: str) -> InfoHashes:
+    try:
+        return InfoHashes.read(text)
+    except ValueError as error:
+        raise _not_held() from error
+
+
+def _not_held() -> NotFound:
+    return NotFound("no such torrent is held; GET /held lists those that are")
 
 
 def _known(name: str) -> str:

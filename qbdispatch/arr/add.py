@@ -1,4 +1,4 @@
-"""`torrents/add`: links and files, several in one call, each placed by itself.
+"""`torrents/add`: links and files, several in one call, each taken by itself.
 
 The way on: `dispatch.dispatcher`. A torrent that the fleet has already counts as a success: the client wants it to be
 there, and it is.
@@ -23,14 +23,14 @@ MAX_TORRENTS = 1000
 
 
 def add() -> Response:
-    """`Ok.` if at least one torrent is on a node now, else `Fails.`; 415 where a file is not a torrent at all."""
+    """`Ok.` if at least one torrent is on a node now or held, else `Fails.`; 415 where a file is no torrent."""
     found = services()
     fields = request.form.to_dict()
     links = [line.strip() for urls in request.form.getlist("urls") for line in urls.splitlines() if line.strip()]
     files = [file for _, file in request.files.items(multi=True)]
     if len(links) + len(files) > MAX_TORRENTS:
         return text(f"at most {MAX_TORRENTS} torrents in one call", 400)
-    placed = [found.dispatcher.submit(Submission(source, fields=fields)).is_placed for source in _linked(found, links)]
+    taken = [found.dispatcher.submit(Submission(source, fields=fields)).is_taken for source in _linked(found, links)]
     broken: list[str] = []
     for file in files:
         try:
@@ -39,8 +39,8 @@ def add() -> Response:
             log.info("add: %s: %s", file.filename, error)
             broken.append(file.filename or "")
             continue
-        placed.append(found.dispatcher.submit(Submission(source, fields=fields)).is_placed)
-    if any(placed):
+        taken.append(found.dispatcher.submit(Submission(source, fields=fields)).is_taken)
+    if any(taken):
         define_labels(fields.get("category", ""), fields.get("tags", ""))
         return text("Ok.")
     if broken:

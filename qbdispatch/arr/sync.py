@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from qbdispatch.arr.reply import json_text
 from qbdispatch.arr.torrents import answered_by_node
 from qbdispatch.arr.values import values, whole
+from qbdispatch.dispatch.holding import HELD
 from qbdispatch.dispatch.library import Shelf
 from qbdispatch.dispatch.overview import server_state
 from qbdispatch.services import services
@@ -32,8 +33,11 @@ def maindata() -> Response:
 
 def torrent_peers() -> Response:
     """The peers of one torrent, as its node has them: a `rid` of the node's own, hence always in full."""
-    if "hash" not in values():
+    entry = services().library.shelf().find(values().get("hash", ""))
+    if entry is None:
         raise NotFound("Not Found")
+    if entry.node == HELD:
+        return json_text('{"full_update": true, "peers": {}, "rid": 1, "show_flags": true}')
     return answered_by_node("sync/torrentPeers", {"rid": "0"})
 
 

@@ -124,6 +124,14 @@ class SyncSettings:
 
 
 @section
+class HoldSettings:
+    """Whether a torrent that fits nowhere now is refused, or held until a node has room."""
+
+    enabled: bool = option(Boolean(), "Accept what fits nowhere now, and place it later.", default=False)
+    max_torrents: int = option(f.Whole(1), "What comes when so many are held is refused.", default=1000)
+
+
+@section
 class FetchSettings:
     """How the .torrent behind an address is fetched."""
 
@@ -166,5 +174,6 @@ class Settings:
         secret=True,
     )
     sync: SyncSettings = option(Part(SyncSettings), "How nodes are watched.", default=SyncSettings())
+    hold: HoldSettings = option(Part(HoldSettings), "Holding what fits nowhere now.", default=HoldSettings())
     fetch: FetchSettings = option(Part(FetchSettings), "How .torrent addresses are fetched.", default=FetchSettings())
     auth: AuthSettings = option(Part(AuthSettings), "Who may use /api/v2.", default=AuthSettings())

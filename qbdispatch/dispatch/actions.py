@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 import requests
 
 from qbdispatch.dispatch.access import Fleet, NodeAccess
-from qbdispatch.dispatch.detailing import KEPT, keep_detail, last_known, outward_detail
+from qbdispatch.dispatch.detailing import KEPT, keep_detail, last_known, outward_detail, properties_from_row
+from qbdispatch.dispatch.held_actions import HeldActions, NotWhileHeld
+from qbdispatch.dispatch.holding import HELD
 from qbdispatch.dispatch.library import Entry, Library
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.nodes.endpoints import Version, parse_version
@@ -27,6 +29,7 @@ from qbdispatch.torrents.source import InfoHashes
 Answer = TypeVar("Answer")
 ALL = "all"
 CONFLICT = 409
+WAITS = "the torrent waits for a node with room; ask again when it has one"
 
 
 class ActionFailed(QbdispatchError):
@@ -44,6 +47,7 @@ class Actions:
         self._store = store
         self._fleet = fleet
         self._library = library
+        self.held = HeldActions(store)
 
     def on_torrents(self, endpoint: str, hashes: str, fields: Mapping[str, str], *, key: str = "hashes") -> int:
         """A call such as `torrents/stop` for hashes separated by `|`, or `all`. Unknown hashes are ignored, as
@@ -56,7 +60,7 @@ class Actions:
             self._read_back(access, entries)
 
         located = self._located(hashes)
-        self._on_each(located, act)
+        self._on_each(located, act, lambda waiting: self.held.act(waiting, endpoint, fields))
         return len(located)
 
     def add_peers(self, hashes: str, peers: str) -> dict[str, Any]:
@@ -68,7 +72,12 @@ class Actions:
             answer = self.send(access, "POST", "torrents/addPeers", {"hashes": "|".join(listed), "peers": peers})
             taken.update({listed.get(node_id, node_id): count for node_id, count in _json(answer).items()})
 
-        self._on_each(self._located(hashes), act)
+        def act_on_held(waiting: list[Entry]) -> list[str]:
+            failed = len(peers.split("|"))
+            taken.update({entry.hash: {"added": 0, "failed": failed} for entry in waiting})
+            return []
+
+        self._on_each(self._located(hashes), act, act_on_held)
         return taken
 
     def delete(self, hashes: str, *, delete_files: bool) -> None:
@@ -79,7 +88,7 @@ class Actions:
             access.call(lambda cookies: access.client.delete(cookies, ids, delete_files=delete_files))
             self._forget(access.node.name, entries)
 
-        self._on_each(self._located(hashes), act)
+        self._on_each(self._located(hashes), act, self.held.delete)
 
     def set_category(self, hashes: str, category: str, save_path: str) -> None:
         """Put torrents into a category that the fleet has; a node that lacks it yet gets it. Raises `ActionFailed`."""
@@ -96,14 +105,15 @@ class Actions:
                 self.send(access, "POST", "torrents/setCategory", asked)
             self._read_back(access, entries)
 
-        self._on_each(self._located(hashes), act)
+        located = self._located(hashes)
+        self._on_each(located, act, lambda waiting: self.held.act(waiting, "torrents/setCategory", fields))
 
     def refresh(self, entries: Sequence[Entry]) -> None:
         """Read rows back that something else than an action on them has changed. Raises `ActionFailed`."""
         by_node: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
             by_node[entry.node].append(entry)
-        self._on_each(by_node, self._read_back)
+        self._on_each(by_node, self._read_back, self.held.drop_labels)
 
     def everywhere(self, endpoint: str, fields: Mapping[str, str]) -> None:
         """A call that concerns no torrent, on every node. Raises `ActionFailed`."""
@@ -128,6 +138,8 @@ class Actions:
 
     def ask(self, entry: Entry, method: str, endpoint: str, fields: Mapping[str, str]) -> requests.Response:
         """A question about one torrent, put to its node. Raises `NodeError`."""
+        if entry.node == HELD:
+            raise NodeRefused(WAITS, CONFLICT, WAITS)
         access = self._fleet.members[entry.node]
         (now,) = self._as_listed_now(access, [entry])
         return self.send(access, method, endpoint, {**fields, "hash": now.node_id})
@@ -135,6 +147,8 @@ class Actions:
     def detail(self, entry: Entry, kind: str, fields: Mapping[str, str]) -> Any:
         """`torrents/<kind>` of one torrent: live, or as last known where its node does not answer. Raises
         `NodeError` where nothing is known."""
+        if entry.node == HELD:
+            return properties_from_row(entry) if kind == "properties" else []
         known = last_known(self._store, entry, kind) if entry.away else None
         if known is not None:  # clients that ask for each torrent must not wait for a dead node each time
             return known
@@ -197,9 +211,15 @@ class Actions:
             by_node[entry.node].append(entry)
         return by_node
 
-    def _on_each(self, found: Mapping[str, list[Entry]], act: Callable[[NodeAccess, list[Entry]], None]) -> None:
+    def _on_each(
+        self,
+        located: Mapping[str, list[Entry]],
+        act: Callable[[NodeAccess, list[Entry]], None],
+        act_on_held: Callable[[list[Entry]], list[str]] = lambda _: [],
+    ) -> None:
         """Act on all nodes at once; each is under its own time limit. A conflict on some nodes, say where queueing
         is off, does not spoil what the others did."""
+        found = self._without_held(located, act_on_held)
 
         def act_there(name: str) -> None:
             access = self._fleet.members[name]
@@ -210,6 +230,20 @@ class Actions:
         conflicts = [error for error in raised.values() if isinstance(error, NodeRefused) and error.status == CONFLICT]
         if raised and (len(raised) > len(conflicts) or len(conflicts) == len(found)):
             raise _action_failed(raised)
+
+    def _without_held(
+        self, located: Mapping[str, list[Entry]], act_on_held: Callable[[list[Entry]], list[str]]
+    ) -> dict[str, list[Entry]]:
+        """Act on the held torrents; what is left to do on nodes, where some of them may have gone by now."""
+        found = {name: list(entries) for name, entries in located.items() if name != HELD}
+        try:
+            missed = act_on_held(located[HELD]) if HELD in located else []
+        except NotWhileHeld as error:
+            raise ActionFailed(error.status, str(error)) from error
+        for name, entries in (self._located("|".join(missed)) if missed else {}).items():
+            if name != HELD:
+                found.setdefault(name, []).extend(entries)
+        return found
 
     def _read_back(self, access: NodeAccess, entries: Sequence[Entry]) -> None:
         named = {entry.node_id: entry.hash for entry in entries}

@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store import buckets, details, mirror
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
+PLACE_SECONDS = 1.0
+MOST_PLACED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,16 @@ def purging(store: Store) -> Chore:
             buckets.purge(connection, before=time.time() - PURGE_SECONDS)
 
     return Chore("purge", PURGE_SECONDS, purge)
+
+
+def placing(dispatcher: Dispatcher) -> Chore:
+    """Place held torrents for which there is room, oldest first; so many in one turn at most, as the term may end."""
+
+    def place() -> None:
+        dispatcher.settle_held()
+        leave_out: set[int] = set()
+        for _ in range(MOST_PLACED):
+            if not dispatcher.place_next(leave_out):
+                return
+
+    return Chore("place", PLACE_SECONDS, place, at_once=True)

@@ -1,4 +1,4 @@
-"""The way of one submission: known? decide and claim, add, and on failure the next node.
+"""The way of one submission: known? decide and claim, add, and on failure the next node; held, if none takes it.
 
 Nothing accepted is lost and nothing is placed twice, because the claim is written before the node is called and the
 answer is given only after the placement is written.
@@ -14,14 +14,18 @@ from typing import Any
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.adding import Fate, add_to_node, has_torrent
-from qbdispatch.dispatch.ledger import Known, Ledger, Rejected
+from qbdispatch.dispatch.ledger import Claimed, HeldNoLonger, Known, Ledger, Rejected, Waiting
 from qbdispatch.dispatch.request import Submission
+from qbdispatch.dispatch.waitlist import Waitlist
 from qbdispatch.store.claims import Phase
 from qbdispatch.store.engine import Store
+from qbdispatch.store.held import Held
+from qbdispatch.torrents.source import InfoHashes
 
 log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 60
 POLL_SECONDS = 0.05
+HELD_RETRY_SECONDS = 60.0
 
 
 class Status(StrEnum):
@@ -31,6 +35,7 @@ class Status(StrEnum):
     DUPLICATE = "duplicate"
     REJECTED = "rejected"  # no node may take it
     FAILED = "failed"  # nodes were tried, and none took it
+    HELD = "held"  # it waits in the store until a node has room
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,17 @@ class Result:
     nodes: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def is_placed(self) -> bool:
-        """Whether the torrent is on a node now."""
-        return self.status in (Status.ACCEPTED, Status.DUPLICATE)
+    def is_taken(self) -> bool:
+        """Whether the client may rely on it: the torrent is on a node now, or will be."""
+        return self.status in (Status.ACCEPTED, Status.DUPLICATE, Status.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What has been tried for one submission: the failure of each node, and every attempt as it is shown."""
+
+    tried: dict[str, str] = field(default_factory=dict)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Dispatcher:
@@ -55,6 +68,7 @@ class Dispatcher:
 
     def __init__(self, settings: Settings, store: Store, fleet: Fleet) -> None:
         self._ledger = Ledger(store, settings)
+        self._waitlist = Waitlist(store, settings, self._ledger)
         self._fleet = fleet
         self._max_retries = settings.dispatcher.submission.max_retries
         self._default_save_path = settings.dispatcher.submission.save_path
@@ -79,43 +93,100 @@ class Dispatcher:
         hash_ = submission.source.hashes.key
         if isinstance(step, Known):
             return _duplicate(step, hash_)
-        if isinstance(step, Rejected):
-            return _unplaced(Status.REJECTED, step.document)
+        if isinstance(step, Rejected | Waiting):
+            return _unplaced(Status.HELD if isinstance(step, Waiting) else Status.REJECTED, step.document)
         return Result(Status.ACCEPTED, hash_, step["reason"], step["selected_node"], None, step["attempted_nodes"])
+
+    def place_next(self, leave_out: set[int]) -> bool:
+        """Place the held torrent whose turn it is; whether there was one. Those in `leave_out`, by their ids, are
+        passed over, and one that could not be placed is added to them. Raises `StoreUnavailable` only."""
+        one = self._waitlist.next_to_place(leave_out)
+        if one is None:
+            return False
+        submission = self._waitlist.submission(one)
+        if submission is None or not self._place_held(one, submission):
+            leave_out.add(one.id)
+        return True
+
+    def settle_held(self) -> None:
+        """Hold no longer what is on a node already."""
+        for one in self._waitlist.placed_already():
+            submission = self._waitlist.submission(one)
+            if submission is not None:
+                self._waitlist.settle(one, submission)
+
+    def try_now(self, hashes: InfoHashes) -> bool:
+        """End the pause of a held torrent that nodes have failed to take; whether it is held."""
+        return self._waitlist.try_now(hashes)
+
+    def _place_held(self, one: Held, submission: Submission) -> bool:
+        """Whether it is on a node now. It stays held until that is written down, whatever happens before."""
+        for doubt in self._waitlist.doubts(one.hashes):
+            if has_torrent(self._fleet.members[doubt.node], doubt.hashes):
+                self._ledger.adopt(doubt)
+                self._waitlist.settle(one, submission)
+                return True
+        trial = Trial()
+        while True:
+            step = self._ledger.claim_held(one.id, submission, trial.tried, trial.attempts)
+            if isinstance(step, HeldNoLonger):
+                return False
+            if isinstance(step, Known):
+                return self._found_placed(one, step, submission)
+            if isinstance(step, Claimed) and self._try(step, submission, trial):
+                log.info('held "%s" (%s): placed on %s', one.title, one.hashes.key, step.node)
+                return True
+            if isinstance(step, Rejected) or len(trial.tried) > self._max_retries:
+                if trial.tried:
+                    document = _failed(step.document, trial.tried)
+                    self._waitlist.put_off(one, document, HELD_RETRY_SECONDS)
+                return False
+
+    def _found_placed(self, one: Held, known: Known, submission: Submission) -> bool:
+        """Somebody has placed it, or died while doing so."""
+        claim = known.claim
+        if claim is not None and claim.phase is Phase.ADDING:
+            still_adding = time.time() < claim.deadline
+            if still_adding or self._take_over(known, one.hashes.key) is None:
+                return False
+        self._waitlist.settle(one, submission)
+        return True
 
     def _submit(self, submission: Submission) -> Result:
         decision_id = uuid.uuid4().hex
-        hashes = submission.source.hashes
-        tried: dict[str, str] = {}
-        attempts: list[dict[str, Any]] = []
+        trial = Trial()
         while True:
-            step = self._ledger.claim(submission, decision_id, tried, attempts)
+            step = self._ledger.claim(submission, decision_id, trial.tried, trial.attempts)
             if isinstance(step, Known):
                 answer = self._join(step, submission)
                 if answer is not None:
                     return answer
                 continue
+            if isinstance(step, Waiting):
+                return _unplaced(Status.HELD, step.document)
             if isinstance(step, Rejected):
-                return self._give_up(step.document, tried)
-            outcome = add_to_node(self._fleet.members[step.node], submission, step.send_by)
-            attempts.append({"node": step.node, "outcome": outcome.fate.value, "detail": outcome.detail})
-            if outcome.fate is Fate.ADDED:
-                document = step.document | {"status": Status.ACCEPTED.value, "attempts": attempts}
-                self._ledger.confirm(step, submission, document)
-                return Result(
-                    Status.ACCEPTED,
-                    hashes.key,
-                    document["reason"],
-                    step.node,
-                    decision_id,
-                    document["attempted_nodes"],
-                )
-            doubtful = outcome.fate is Fate.DOUBTFUL
-            self._ledger.withdraw(step.claim_id, step.node, doubtful=doubtful, fault=outcome.fault)
-            log.warning("add of %s to node %s: %s: %s", hashes.key, step.node, outcome.fate.value, outcome.detail)
-            tried[step.node] = outcome.detail
-            if len(tried) > self._max_retries:
-                return self._give_up(step.document, tried)
+                return self._give_up(step.document, trial.tried)
+            document = self._try(step, submission, trial)
+            if document is not None:
+                hash_, verdicts = submission.source.hashes.key, document["attempted_nodes"]
+                return Result(Status.ACCEPTED, hash_, document["reason"], step.node, decision_id, verdicts)
+            if len(trial.tried) > self._max_retries:
+                return self._hold_or_give_up(submission, step.document, trial.tried)
+
+    def _try(self, step: Claimed, submission: Submission, trial: Trial) -> dict[str, Any] | None:
+        """Add it to the node that it is claimed on, and write down what came of that; the decision if it was taken."""
+        outcome = add_to_node(self._fleet.members[step.node], submission, step.send_by)
+        trial.attempts.append({"node": step.node, "outcome": outcome.fate.value, "detail": outcome.detail})
+        if outcome.fate is Fate.ADDED:
+            document = step.document | {"status": Status.ACCEPTED.value, "attempts": trial.attempts}
+            self._ledger.confirm(step, submission, document)
+            return document
+        doubtful = outcome.fate is Fate.DOUBTFUL
+        self._ledger.withdraw(step.claim_id, step.node, doubtful=doubtful, fault=outcome.fault)
+        hash_ = submission.source.hashes.key
+        log.warning("add of %s to node %s: %s: %s", hash_, step.node, outcome.fate.value, outcome.detail)
+        trial.tried[step.node] = outcome.detail
+        return None
 
     def _join(self, known: Known, submission: Submission) -> Result | None:
         """Somebody has placed this torrent, or is doing so: answer what comes of that.
@@ -148,15 +219,18 @@ class Dispatcher:
         self._ledger.withdraw(claim.id, claim.node, doubtful=found is None, fault=None)
         return None
 
+    def _hold_or_give_up(self, submission: Submission, document: dict[str, Any], tried: dict[str, str]) -> Result:
+        """As many nodes as are wanted have failed to take it."""
+        failed = _failed(document, tried)
+        step = self._ledger.hold(submission, failed)
+        if isinstance(step, Known):  # another request is adding it, or has
+            return self._join(step, submission) or _unplaced(Status.FAILED, failed)
+        return _unplaced(Status.HELD if isinstance(step, Waiting) else Status.FAILED, step.document)
+
     def _give_up(self, document: dict[str, Any], tried: dict[str, str]) -> Result:
         if not tried:
             return _unplaced(Status.REJECTED, document)
-        failures = "; ".join(f"{node}: {detail}" for node, detail in tried.items())
-        document = document | {
-            "status": Status.FAILED.value,
-            "selected_node": None,
-            "reason": f"no node took it ({failures})",
-        }
+        document = _failed(document, tried)
         self._ledger.close(document)
         return _unplaced(Status.FAILED, document)
 
@@ -165,6 +239,12 @@ class Dispatcher:
             return submission
         fields = {**submission.fields, "savepath": self._default_save_path}
         return Submission(submission.source, submission.name, submission.size_estimate_bytes, fields)
+
+
+def _failed(document: dict[str, Any], tried: dict[str, str]) -> dict[str, Any]:
+    failures = "; ".join(f"{node}: {detail}" for node, detail in tried.items())
+    reason = f"no node took it ({failures})"
+    return document | {"status": Status.FAILED.value, "selected_node": None, "reason": reason}
 
 
 def _duplicate(known: Known, hash_: str) -> Result:

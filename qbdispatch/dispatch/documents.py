@@ -59,6 +59,17 @@ def decision_document(
     }
 
 
+def held_document(document: dict[str, Any]) -> dict[str, Any]:
+    """The decision on a torrent that waits from now on."""
+    reason = f"held until a node has room; {document['reason']}"
+    return document | {"status": "held", "selected_node": None, "reason": reason}
+
+
+def unheld_document(document: dict[str, Any], refusal: str) -> dict[str, Any]:
+    """The decision on a torrent that is not held; `refusal` says why, "" where holding is not wanted at all."""
+    return document | {"reason": f"{document['reason']}; {refusal}"} if refusal else document
+
+
 def explain(decision: Decision) -> str:
     """The decision in one sentence."""
     winner = decision.winner

@@ -12,14 +12,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import DispatcherSettings, NodeSettings, Settings
-from qbdispatch.dispatch.documents import decision_document
+from qbdispatch.dispatch.documents import decision_document, held_document, rfc3339, unheld_document
+from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold
 from qbdispatch.dispatch.request import Submission, size_of
 from qbdispatch.nodes.errors import NodeError
 from qbdispatch.nodes.paths import to_node
 from qbdispatch.nodes.rows import expected_row
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Decision, Policy, Request
-from qbdispatch.store import claims, decisions, facts, health, mirror, placements
+from qbdispatch.scoring.queueing import keep_room
+from qbdispatch.store import claims, decisions, facts, health, held, mirror, placements
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
@@ -59,6 +61,18 @@ class Rejected:
     document: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """It is held: from now on, or since an earlier submission."""
+
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldNoLonger:
+    """What was to be placed has been placed by another, or deleted."""
+
+
 class Ledger:
     """Safe for threads; all its state is in the store."""
 
@@ -75,45 +89,80 @@ class Ledger:
         decision_id: str,
         tried: Mapping[str, str],
         attempts: list[dict[str, Any]],
-    ) -> Known | Claimed | Rejected:
-        """Decide where the torrent goes and promise its bytes there, unless it is known already."""
+    ) -> Known | Claimed | Rejected | Waiting:
+        """Decide where the torrent goes and promise its bytes there, unless it is known already. What fits nowhere
+        now is held, where that is wanted."""
         with self._store.write() as connection:
-            known = self._known(connection, submission.source.hashes)
+            known = self._known_or_held(connection, submission)
             if known is not None:
                 return known
             now = time.time()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
             document["attempts"] = attempts
+            if decision.winner is None:
+                return self._hold_or_reject(connection, submission, document, decision, now)
             decisions.keep(connection, decision_id, document, decided_at=now)
-            winner = decision.winner
-            if winner is None:
+            return self._promise(connection, submission, decision, document, now)
+
+    def claim_held(
+        self, held_id: int, submission: Submission, tried: Mapping[str, str], attempts: list[dict[str, Any]]
+    ) -> Known | Claimed | Rejected | HeldNoLonger:
+        """The same for a held torrent, which stays held until `confirm`."""
+        with self._store.write() as connection:
+            found = held.get(connection, held_id)
+            if found is None:
+                return HeldNoLonger()
+            known = self.find(connection, submission.source.hashes)
+            if known is not None:
+                return known
+            now = time.time()
+            decision, document = self._decide(connection, submission, found.decision_id, tried, now, found)
+            document["attempts"] = attempts
+            if decision.winner is None:
                 return Rejected(document)
-            claim_id = claims.open_claim(
-                connection,
-                submission.source.hashes,
-                node=winner.name,
-                bytes=decision.request.size_bytes,
-                claimed_at=now,
-                deadline=now + SEND_WITHIN_SECONDS + self._add_seconds[winner.name] + SETTLE_SECONDS,
-                decision_id=decision_id,
-                name=submission.title,
-                category=submission.category,
-            )
+            decisions.keep(connection, found.decision_id, document, decided_at=now)
+            return self._promise(connection, submission, decision, document, now)
+
+    def _promise(
+        self, connection: Connection, submission: Submission, decision: Decision, document: dict[str, Any], now: float
+    ) -> Claimed:
+        winner = decision.winner
+        assert winner is not None
+        claim_id = claims.open_claim(
+            connection,
+            submission.source.hashes,
+            node=winner.name,
+            bytes=decision.request.size_bytes,
+            claimed_at=now,
+            deadline=now + SEND_WITHIN_SECONDS + self._add_seconds[winner.name] + SETTLE_SECONDS,
+            decision_id=document["decision_id"],
+            name=submission.title,
+            category=submission.category,
+        )
         return Claimed(claim_id, winner.name, time.monotonic() + SEND_WITHIN_SECONDS, document)
 
-    def preview(self, submission: Submission) -> Known | Rejected | dict[str, Any]:
+    def hold(self, submission: Submission, document: dict[str, Any]) -> Known | Rejected | Waiting:
+        """Hold what nodes have failed to take; `document` is the decision as it stands."""
+        with self._store.write() as connection:
+            found = self._known_or_held(connection, submission)
+            return found or self._hold_or_reject(connection, submission, document, None, time.time())
+
+    def preview(self, submission: Submission) -> Known | Rejected | Waiting | dict[str, Any]:
         """What `claim` would do now; changes nothing."""
         with self._store.read() as connection:
-            known = self._known(connection, submission.source.hashes)
+            known = self._known_or_held(connection, submission)
             if known is not None:
                 return known
             decision, document = self._decide(connection, submission, "", {}, time.time())
-        return document if decision.winner else Rejected(document)
+            if decision.winner is not None:
+                return document
+            refusal = refusal_to_hold(connection, self._settings.hold, decision)
+        return Waiting(held_document(document)) if refusal is None else Rejected(unheld_document(document, refusal))
 
     def known(self, hashes: InfoHashes) -> Known | None:
         """Where the torrent is, or is being added."""
         with self._store.read() as connection:
-            return self._known(connection, hashes)
+            return self.find(connection, hashes)
 
     def confirm(self, claimed: Claimed, submission: Submission, document: dict[str, Any]) -> None:
         """The node has taken the torrent: record the placement and list it; the claim counts until the node shows
@@ -121,7 +170,7 @@ class Ledger:
         now = time.time()
         source = submission.source
         with self._store.write() as connection:
-            _list(connection, self._nodes[claimed.node], submission, now)
+            list_expected(connection, self._nodes[claimed.node], submission, now)
             claims.mark(connection, claimed.claim_id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
             placements.record(
                 connection,
@@ -132,6 +181,7 @@ class Ledger:
                 decision_id=document["decision_id"],
             )
             decisions.keep(connection, document["decision_id"], document, decided_at=now)
+            let_go(connection, source.hashes, now)  # so that it is in every list at every moment
 
     def adopt(self, claim: claims.Claim) -> None:
         """A claim whose worker is gone turned out well: the node has the torrent."""
@@ -154,13 +204,44 @@ class Ledger:
         with self._store.write() as connection:
             decisions.keep(connection, document["decision_id"], document, decided_at=time.time())
 
-    def _known(self, connection: Connection, hashes: InfoHashes) -> Known | None:
-        """A record on a node that is no longer configured does not count: the torrent can be placed anew."""
+    def find(self, connection: Connection, hashes: InfoHashes) -> Known | None:
+        """Where the torrent is, or is being added, as a transaction sees it. A record on a node that is no longer
+        configured does not count: the torrent can be placed anew."""
         for placement in placements.find(connection, hashes):
             if placement.node in self._add_seconds:
                 return Known(placement.node, placement.decision_id)
         claim = claims.live(connection, hashes)
         return Known(claim.node, claim.decision_id, claim) if claim and claim.node in self._add_seconds else None
+
+    def _known_or_held(self, connection: Connection, submission: Submission) -> Known | Waiting | None:
+        hashes = submission.source.hashes
+        known = self.find(connection, hashes)
+        if known is not None:
+            return known
+        found = held.find(connection, hashes)
+        if found is None:
+            return None
+        document = decisions.get(connection, found.decision_id) or {"attempted_nodes": [], "reason": "held"}
+        reason = f"held since {rfc3339(found.held_at)}; {document['reason']}"
+        return Waiting(document | {"reason": reason, "hash": hashes.key, "decision_id": found.decision_id})
+
+    def _hold_or_reject(
+        self,
+        connection: Connection,
+        submission: Submission,
+        document: dict[str, Any],
+        decision: Decision | None,
+        now: float,
+    ) -> Waiting | Rejected:
+        """Keep the decision either way. `decision` is `None` where nodes were eligible but failed."""
+        refusal = refusal_to_hold(connection, self._settings.hold, decision)
+        document = held_document(document) if refusal is None else unheld_document(document, refusal)
+        decisions.keep(connection, document["decision_id"], document, decided_at=now)
+        if refusal is not None:
+            return Rejected(document)
+        size, _ = size_of(submission, self._settings.dispatcher)
+        hold(connection, submission, document, size, now)
+        return Waiting(document)
 
     def _decide(
         self,
@@ -169,15 +250,19 @@ class Ledger:
         decision_id: str,
         tried: Mapping[str, str],
         now: float,
+        one: held.Held | None = None,
     ) -> tuple[Decision, dict[str, Any]]:
         settings = self._settings
         fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
+        oldest = held.foremost(connection, now)
+        if oldest is not None and (one is None or oldest.id != one.id):
+            fleet = keep_room(fleet, Request(oldest.size, oldest.category), self._policy)
         size, size_source = size_of(submission, settings.dispatcher)
-        decision = decide(fleet, Request(size, submission.category, tried), self._policy)
+        decision = decide(fleet, Request(one.size if one else size, submission.category, tried), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)
 
 
-def _list(connection: Connection, node: NodeSettings, submission: Submission, now: float) -> None:
+def list_expected(connection: Connection, node: NodeSettings, submission: Submission, now: float) -> None:
     """Show the torrent to clients before the next poll does."""
     source, hashes = submission.source, submission.source.hashes
     if mirror.named(connection, node.name, hashes.node_ids):

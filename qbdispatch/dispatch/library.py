@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qbdispatch.dispatch.access import Fleet
+from qbdispatch.dispatch.holding import NOWHERE
 from qbdispatch.nodes.rows import outward_row
 from qbdispatch.scoring.model import Reason
 from qbdispatch.store import health, mirror
@@ -76,7 +77,7 @@ class Library:
 
     def __init__(self, store: Store, fleet: Fleet) -> None:
         self._store = store
-        self._fleet = fleet
+        self._shown = {node.name: node for node in (*fleet.settings, NOWHERE)}
         self._lock = threading.Lock()
         self._shelf = Shelf()
 
@@ -99,7 +100,7 @@ class Library:
         by_key = dict(known.by_key)
         touched: dict[str, int] = {}  # the revision of each hash's last change
         for row in changed:
-            if row.node not in self._fleet.members:
+            if row.node not in self._shown:
                 continue
             key = (row.node, row.node_id)
             before = by_key.pop(key, None)
@@ -111,7 +112,7 @@ class Library:
         return _shelf(replace(known, gone=gone), newest, by_key, touched)
 
     def _entry(self, row: MirrorRow, away: bool) -> Entry:
-        shown = outward_row(row.row, row.hash, self._fleet.members[row.node].node, away=away)
+        shown = outward_row(row.row, row.hash, self._shown[row.node], away=away)
         category = sys.intern(str(shown["category"]))
         return Entry(row.node, row.node_id, row.hash, row.revision, category, shown, json.dumps(shown), away)
 

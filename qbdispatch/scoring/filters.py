@@ -87,6 +87,13 @@ def has_room(question: Question) -> Rejection | None:
     return None
 
 
+def not_reserved(question: Question) -> Rejection | None:
+    """A disk that is kept for the oldest held torrent takes no other (`scoring.queueing`)."""
+    if not question.node.reserved:
+        return None
+    return Rejection(Reason.RESERVED, "kept for the oldest held torrent, which waits for room there; see GET /held")
+
+
 FILTERS: tuple[Filter, ...] = (
     healthy,
     recently_heard_of,
@@ -95,6 +102,7 @@ FILTERS: tuple[Filter, ...] = (
     accepts_category,
     below_max_downloads,
     has_room,
+    not_reserved,
 )
 
 

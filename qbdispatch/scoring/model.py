@@ -22,6 +22,7 @@ class Reason(StrEnum):
     MISSING_FREE_SPACE = "missing_free_space"
     SCORE_BELOW_MINIMUM = "score_below_minimum"
     ALREADY_TRIED = "already_tried"
+    RESERVED = "reserved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class NodeFacts:
     beyond that. `claimed_downloads` counts claims whose torrent the node does not list yet; listed ones are in
     `active_downloads`. Speeds and limits are bytes per second. `age_seconds` is the time since the node last
     answered, `None` if it never did. `waiting_seconds` is how long the oldest unanswered add has been under way.
+    `reserved`: its disk is kept for the oldest held torrent.
     """
 
     name: str
@@ -53,6 +55,7 @@ class NodeFacts:
     claimed_bytes: int = 0
     claimed_downloads: int = 0
     waiting_seconds: float = 0.0
+    reserved: bool = False
 
     @property
     def downloads(self) -> int:

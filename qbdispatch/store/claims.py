@@ -73,6 +73,11 @@ def live(connection: Connection, hashes: InfoHashes) -> Claim | None:
     return next(iter(_load(connection, query)), None)
 
 
+def doubts(connection: Connection, hashes: InfoHashes) -> list[Claim]:
+    """The adds of this torrent that were never answered."""
+    return _load(connection, select(claims).where(same_torrent(claims, hashes), claims.c.phase == Phase.DOUBT))
+
+
 def on_node(connection: Connection, node: str) -> list[Claim]:
     """All claims on a node, oldest first."""
     return _load(connection, select(claims).where(claims.c.node == node).order_by(claims.c.id))

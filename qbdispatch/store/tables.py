@@ -179,6 +179,7 @@ held = Table(
     Column("v1", String(40)),
     Column("v2", String(64)),
     Column("name", Text),  # as the client named it, if it did
+    Column("title", Text, nullable=False),  # what people know it by
     Column("size_estimate", BigInteger),  # as the client gave it, if it did
     Column("size", BigInteger, nullable=False),  # the bytes that it will claim
     Column("category", Text, nullable=False),
@@ -187,6 +188,7 @@ held = Table(
     Column("content", LargeBinary),  # the .torrent file, where it came as one
     Column("decision_id", String(32), nullable=False),
     Column("held_at", Float, nullable=False),
+    Column("next_at", Float, nullable=False),  # not to be tried before
     Column("noticed_at", Float),  # when its long wait was told to the user
     Index("held_v1", "v1"),
     Index("held_v2", "v2"),

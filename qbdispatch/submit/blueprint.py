@@ -64,7 +64,7 @@ def _answer(result: Result) -> Response:
         decision_id=result.decision_id,
         attempted_nodes=result.nodes,
     )
-    if not result.is_placed:
-        response.status_code = 503
+    if result.node is None:
+        response.status_code = 202 if result.is_taken else 503
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -13,13 +13,16 @@ Forms: POST, then a redirect. Guard and tokens are `ui.session`'s.
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import Conflict, HTTPException, NotFound
 
 from qbdispatch.dispatch import draining
+from qbdispatch.dispatch.held_actions import NotWhileHeld
+from qbdispatch.dispatch.holding import held_documents
 from qbdispatch.dispatch.survey import survey_arr
 from qbdispatch.services import services
 from qbdispatch.store import decisions
 from qbdispatch.store.engine import StoreUnavailable
+from qbdispatch.torrents.source import InfoHashes
 from qbdispatch.ui import charts, explain, nodepage, search, session, trial, words
 from qbdispatch.ui.alarms import alarms
 from qbdispatch.ui.cards import panorama
@@ -54,10 +57,12 @@ def home() -> Response:
     view = panorama(found)
     with found.store.read() as connection:
         newest = decisions.newest(connection, LATEST)
+        waiting = held_documents(connection, view.now)
     page = render_template(
         "ui/home.html",
         view=view,
         alarms=alarms(view, found.settings),
+        held=waiting,
         decisions=[explain.explain(document) for document in newest],
         arr=[{"name": one.name, "type": one.type, "url": one.url} for one in found.settings.arr_instances],
         trial=trial.Trial(),
@@ -89,6 +94,28 @@ def resume(name: str) -> Response:
     """Place torrents there again."""
     draining.resume(services().store, services().fleet, _known(name))
     return _to(url_for("ui.home", _anchor=f"node-{name}"))
+
+
+@ui.post("/dashboard/held/<hash_>/delete")
+def delete_held(hash_: str) -> Response:
+    """Wait no longer for this one."""
+    try:
+        services().actions.held.delete_one(InfoHashes.read(hash_))
+    except ValueError as error:
+        raise NotFound("There is no such torrent.") from error
+    except NotWhileHeld as error:
+        raise Conflict(str(error)) from error
+    return _to(url_for("ui.home", _anchor="held"))
+
+
+@ui.post("/dashboard/held/<hash_>/release")
+def release_held(hash_: str) -> Response:
+    """Try it again at once."""
+    try:
+        services().dispatcher.try_now(InfoHashes.read(hash_))
+    except ValueError as error:
+        raise NotFound("There is no such torrent.") from error
+    return _to(url_for("ui.home", _anchor="held"))
 
 
 @ui.get("/dashboard/decisions/<decision_id>")
@@ -140,7 +167,7 @@ def submit() -> Response | tuple[str, int]:
     result = services().dispatcher.submit(submission)
     if result.decision_id:
         return _to(url_for("ui.decision", decision_id=result.decision_id))
-    if result.is_placed:
+    if result.is_taken:
         return _to(url_for("ui.torrents", q=result.hash))
     return _preview_page(filled, {"link": result.reason}), 503
 

@@ -51,7 +51,7 @@ class Explanation:
 
     @property
     def level(self) -> str:
-        return "danger" if self.document["status"] in ("rejected", "failed") else "ok"
+        return {"rejected": "danger", "failed": "danger", "held": "warning"}.get(self.document["status"], "ok")
 
 
 def explain(document: Document) -> Explanation:

@@ -63,7 +63,7 @@ def faults_of(error: ValidationError) -> dict[str, str]:
 
 def explain_result(result: Result, submission: Submission) -> Explanation:
     """A preview's answer, as a decision is explained."""
-    status = "duplicate" if result.status == "duplicate" else "placing" if result.is_placed else "rejected"
+    status = "placing" if result.status == "accepted" else result.status.value
     return explain(
         {
             "status": status,

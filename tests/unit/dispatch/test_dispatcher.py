@@ -40,7 +40,7 @@ def test_a_torrent_goes_to_the_roomiest_node_and_its_bytes_count_there_at_once(
     """Of 100, 900 and 300 GB the 900 GB node takes 50 GB, and has 850 left before any poll."""
     made = make_torrent("t", 50 * GIB)
     result = bench.submit(made, category="tv", tags="a,b")
-    assert (result.status, result.node, result.hash, result.is_placed) == (Status.ACCEPTED, "n900", made.hash, True)
+    assert (result.status, result.node, result.hash, result.is_taken) == (Status.ACCEPTED, "n900", made.hash, True)
     assert [node["name"] for node in result.nodes] == ["n900", "n300", "n100"]
     assert three[1].adds == [(made.hash, {"category": "tv", "tags": "a,b"})]
     assert adds(three) == ["n900"]
@@ -59,14 +59,14 @@ def test_other_spellings_of_a_placed_torrent_are_duplicates(bench: Bench, three:
     spellings = [f"magnet:?xt=urn:btih:{v1.hex().upper()}", f"magnet:?dn=x&xt=urn:btih:{base64.b32encode(v1).decode()}"]
     for again in [bench.submit(link) for link in spellings] + [bench.submit(made)]:
         assert (again.status, again.node, again.decision_id) == (Status.DUPLICATE, first.node, first.decision_id)
-        assert (again.is_placed, again.reason) == (True, f"already on {first.node}")
+        assert (again.is_taken, again.reason) == (True, f"already on {first.node}")
     assert len(adds(three)) == 1
 
 
 def test_what_fits_nowhere_is_rejected_with_each_nodes_reason(bench: Bench, three: list[ScriptedNode]) -> None:
     """5000 GB: nothing is sent or claimed, and the refusal can be looked up."""
     result = bench.submit(make_torrent("t", 5000 * GIB))
-    assert (result.status, result.node, result.is_placed) == (Status.REJECTED, None, False)
+    assert (result.status, result.node, result.is_taken) == (Status.REJECTED, None, False)
     assert codes(result) == {name: ["insufficient_space"] for name in ("n100", "n300", "n900")}
     assert [node.add_requests for node in three] == [[], [], []]
     assert [bench.claims(node.name) for node in three] == [[], [], []]

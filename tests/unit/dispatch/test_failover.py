@@ -71,7 +71,7 @@ def test_no_more_nodes_are_tried_than_the_configuration_says(
     for node in nodes:
         node.add_behaviour = "fail"
     result = bench.submit(make_torrent("t", GIB))
-    assert (result.status, result.node, result.is_placed) == (Status.FAILED, None, False)
+    assert (result.status, result.node, result.is_taken) == (Status.FAILED, None, False)
     assert [len(node.add_requests) for node in nodes] == [1] * tried + [0] * (4 - tried)
     assert result.reason.count("did not take it") == tried
     decision = bench.decision(result.decision_id)

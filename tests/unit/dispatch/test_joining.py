@@ -56,7 +56,7 @@ def test_24_callers_with_one_torrent_are_all_told_yes_and_there_is_one_copy(
     workers = [bench, Bench(bench.settings, bench.store, nodes)]
     forms = _spellings(made) * 8
     results = at_once([partial(workers[turn % 2].submit, form) for turn, form in enumerate(forms)])
-    assert [(result.is_placed, result.node) for result in results] == [(True, "a")] * 24
+    assert [(result.is_taken, result.node) for result in results] == [(True, "a")] * 24
     assert [result.status for result in results].count(Status.ACCEPTED) == 1
     assert sum(len(node.add_requests) for node in nodes) == 1
 

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("v1", sa.String(length=40), nullable=True),
         sa.Column("v2", sa.String(length=64), nullable=True),
         sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=False),
         sa.Column("size_estimate", sa.BigInteger(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("category", sa.Text(), nullable=False),
@@ -27,6 +28,7 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("decision_id", sa.String(length=32), nullable=False),
         sa.Column("held_at", sa.Float(), nullable=False),
+        sa.Column("next_at", sa.Float(), nullable=False),
         sa.Column("noticed_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
