@@ -17,6 +17,7 @@ REASONS = {
     "category_not_accepted": "Does not take this category",
     "missing_free_space": "Free space not known",
     "score_below_minimum": "Score below min_score",
+    "reserved": "Its room is kept for a held torrent",
     "already_tried": "Failed to take it a moment ago",
 }
 """Each reason code in a few words; the sentence that belongs to it is the rejection's detail."""
