@@ -1,10 +1,11 @@
 # make test   everything CI checks         make demo   three real nodes behind one dispatcher
 # make lint   the checks without tests     make clean  remove what these made in the checkout
+# make screenshots  the dashboard's pictures in docs/images, of real nodes
 BIN := .venv/bin
 CORE := scoring torrents dispatch
 CORE_FLOOR := 95
 
-.PHONY: test demo lint setup clean
+.PHONY: test demo lint screenshots setup clean
 
 test: lint
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
@@ -21,6 +22,9 @@ lint: setup
 
 demo: setup
 	$(BIN)/python -m demo $(ARGS)
+
+screenshots: setup
+	$(BIN)/python -m tests.ui.screenshots docs/images
 
 setup:
 	@scripts/setup

@@ -122,7 +122,7 @@ def test_without_script_all_of_it_is_there(browser: Browser, running: Stack) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_nothing_serious(browser: Browser, running: Stack, scheme: str, device: dict[str, Any]) -> None:
+def test_axe_finds_nothing_serious(browser: Browser, running: Stack, scheme: Any, device: dict[str, Any]) -> None:
     """Contrast, names, order and structure on each page; and none is wider than its screen."""
     decision = requests.get(f"{running.url}/decisions?limit=1", timeout=10).json()[0]["decision_id"]
     paths = ("/", f"/dashboard/decisions/{decision}", "/dashboard/nodes/attic", "/dashboard/torrents")
