@@ -193,11 +193,11 @@ def test_torrents_are_found_by_words_of_their_name_and_by_hash(client: FlaskClie
 
 def test_names_are_shown_as_text_whatever_they_hold(app: Flask, client: FlaskClient, node: ScriptedNode) -> None:
     """Neither markup nor templates in a torrent's name, a category or a query take effect."""
+    _place(client, LONG)
     made = make_torrent("x", GIB)
     decision = client.post("/submit", json={"magnet": made.magnet, "name": HOSTILE, "category": "<b>c"}).json
     assert decision is not None
     node.torrents_by_hash[made.hash]["name"] = HOSTILE
-    _place(client, LONG)
     poll(app)
     for path in ("/", f"/dashboard/decisions/{decision['decision_id']}", "/dashboard/torrents?q=<script>"):
         page = get(client, path)
