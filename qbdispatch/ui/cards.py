@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.dispatch.folders import clashes, known_save_paths
-from qbdispatch.dispatch.history import DAY_SECONDS, SAMPLE_SECONDS, seconds_until_full
+from qbdispatch.dispatch.history import SAMPLE_SECONDS, TREND_SECONDS, seconds_until_full
 from qbdispatch.dispatch.leader import LEASE
 from qbdispatch.dispatch.ledger import policy
 from qbdispatch.dispatch.library import Shelf
@@ -23,7 +23,6 @@ from qbdispatch.store.snapshots import Snapshot
 from qbdispatch.ui import charts, words
 from qbdispatch.ui.charts import Part, Point
 
-SPEED_SECONDS = 3600.0
 _DOWN = frozenset({Reason.UNREACHABLE, Reason.AUTH_FAILED, Reason.STALE})
 
 
@@ -69,7 +68,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One node. `full_in` is seconds until its floor is reached at the present rate, if that is in sight."""
+    """One node. `history` has the last hour; `full_in` is seconds until its floor is reached at the present rate."""
 
     node: NodeSettings
     verdict: Verdict
@@ -107,7 +106,7 @@ class Card:
 
     def speeds(self, now: float) -> Markup | None:
         """Its download speed over the last hour, once there is something to draw."""
-        points = [Point(one.at, one.download_speed) for one in self.history if one.at >= now - SPEED_SECONDS]
+        points = [Point(one.at, one.download_speed) for one in self.history]
         if len(points) < 2:
             return None
         peak = words.speed(max(point.value for point in points))
@@ -151,7 +150,7 @@ def panorama(found: Services) -> Panorama:
     with found.store.read() as connection:
         fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
         states, latest = health.states(connection), snapshots.latest(connection)
-        history = samples.since(connection, now - DAY_SECONDS, [node.name for node in settings.nodes])
+        history = samples.since(connection, now - TREND_SECONDS, [node.name for node in settings.nodes])
         clashing = clashes(settings.nodes, known_save_paths(connection, settings.nodes))
         led_until = leases.expires_at(connection, LEASE)
     decision = decide(fleet, Request(size_bytes=0), policy(settings.dispatcher, settings.sync.stale_after_s))
