@@ -49,7 +49,9 @@ NEW = (
     ("Tears.of.Steel.2012.4K", 22, "movies"),
     ("Cosmos.Laundromat.2015.1080p", 9, "movies"),
 )
+PACES = {"attic": 9, "cellar": 2, "garage": 6, "shed": 0}
 LARGEST_BYTES = 150 * 1024
+TALL = DESKTOP | {"viewport": {"width": 1280, "height": 980}}
 KEY = {"X-API-Key": "picture"}
 
 
@@ -122,7 +124,7 @@ def _week(name: str, free: int, now: float, chance: random.Random) -> list[Sampl
         age = now - at
         step = SAMPLE_SECONDS if age < DAY_SECONDS else THINNED_SECONDS
         wave = max(0.0, math.sin(at / 2600 + len(name)) + 0.35 * math.sin(at / 311))
-        pace = falling if age < 3 * 3600 and falling else wave * 9 * 2**20 * (name != "shed")
+        pace = falling if age < 3 * 3600 and falling else wave * PACES[name] * 2**20
         taken.append(Sample(name, at, int(left), int(left * 0.96), int(pace * chance.uniform(0.8, 1.2)), 2))
         left += pace * step * 0.5
         if left > free * 1.3:
@@ -148,7 +150,7 @@ def _submissions(dispatcher: Dispatcher) -> str:
 
 
 def _take(browser: Browser, address: str, name: str, folder: Path) -> None:
-    for device, options in (("desktop", DESKTOP), ("phone", PHONE)):
+    for device, options in (("desktop", TALL), ("phone", PHONE)):
         for scheme in ("light", "dark"):
             page = browser.new_page(**options, color_scheme=scheme, extra_http_headers=KEY)
             page.goto(address)
