@@ -5,7 +5,7 @@ FROM ${BASE} AS dependencies
 WORKDIR /src
 COPY pyproject.toml setup.cfg constraints.txt README.md LICENSE ./
 RUN python -m venv --without-pip /opt/qbdispatch \
-    && pip --python /opt/qbdispatch/bin/python install --no-cache-dir --constraint constraints.txt .
+    && pip --python /opt/qbdispatch/bin/python install --no-cache-dir --constraint constraints.txt ".[postgresql]"
 
 FROM ${BASE}
 RUN useradd --uid 1000 --no-create-home qbdispatch \

@@ -4,11 +4,14 @@
 BIN := .venv/bin
 CORE := scoring torrents dispatch
 CORE_FLOOR := 95
+# Tests mostly wait for processes, so that more run at once than there are cores; those marked `alone` measure times.
+JOBS := 3
 
 .PHONY: test demo lint screenshots setup clean
 
 test: lint
-	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not alone" --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/pytest -m alone --cov --cov-append --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 	@for package in $(CORE); do \
 		echo "coverage of qbdispatch/$$package, at least $(CORE_FLOOR) %:"; \
 		$(BIN)/coverage report --include="qbdispatch/$$package/*" --fail-under=$(CORE_FLOOR) || exit 1; \

@@ -1,6 +1,11 @@
 """How gunicorn serves qbdispatch: `gunicorn -c gunicorn.conf.py wsgi:app`, for gunicorn 23 and later."""
 
 import os
+import sys
+from typing import Any
+
+from qbdispatch import logs, serving
+from qbdispatch.spool import open_spool
 
 bind = os.environ.get("QBDISPATCH_BIND", "0.0.0.0:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
@@ -26,9 +31,33 @@ limit_request_field_size = 8190
 # Queries may hold keys, so requests are not logged; qbdispatch logs each submission itself.
 accesslog = None
 errorlog = "-"
+try:
+    logconfig_dict = logs.dict_config(os.environ.get("QBDISPATCH_LOG_FORMAT") or "text")
+except logs.UnknownLogFormat as error:
+    sys.exit(f"qbdispatch cannot start:\n{error}")
+
+# Where the workers put what they measure, for /metrics to add up.
+open_spool()
 
 # Heartbeat files belong in memory: on a slow disk they stall the workers.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
 # From 25.1 on gunicorn opens a socket for remote control in the home directory; older versions ignore this.
 control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """The configuration is read here, before any worker exists, and by no worker later."""
+    serving.begin()
+
+
+def when_ready(server: Any) -> None:
+    """gunicorn has no hook that could refuse a reload. Without this a faulty configuration, or a store that is away
+    at that moment, would cost the workers that serve."""
+    reload = server.handle_hup
+
+    def reload_if_usable() -> None:
+        if serving.accept_changes(server.log.info, server.log.error):
+            reload()
+
+    server.handle_hup = reload_if_usable

@@ -1,7 +1,5 @@
 """The Flask application factory. Nothing happens on import; `wsgi.py` decides which configuration is used."""
 
-import logging
-
 from flask import Flask, Response, request
 from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import BadRequest, HTTPException
@@ -12,9 +10,9 @@ from qbdispatch.arr.blueprint import arr
 from qbdispatch.config.settings import Settings
 from qbdispatch.services import EXTENSION, build_services
 from qbdispatch.submit.blueprint import submit
+from qbdispatch.telemetry import observe_requests
 from qbdispatch.ui.blueprint import ui
 
-log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 2**20
 """What qBittorrent itself accepts at most (requestparser.h in its sources)."""
 
@@ -29,16 +27,13 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # *arr follow no redirects
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers keep the order in which they are explained
     app.extensions[EXTENSION] = build_services(settings)
+    observe_requests(app)
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
     for blueprint in (arr, submit, admin, ui):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _plain)
     app.before_request(_refuse_broken_query)
-    if settings.auth.username is None and not settings.auth.api_keys:
-        log.warning("auth is not configured: /api/v2 accepts any login; set auth.username and auth.password")
-    if settings.dispatcher.admin_api_key is None:
-        log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
     return app
 
 

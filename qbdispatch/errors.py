@@ -12,9 +12,10 @@ QbdispatchError
 │   ├── NodeAuthFailed               the node refuses our credentials, or we are in back-off because it did
 │   ├── NodeRefused                  the node answered, and the answer is no
 │   └── NodeOutcomeUnknown           sent, but no answer: the node may or may not have done it
+├── logs.UnknownLogFormat            neither text nor JSON
 ├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node
 ├── dispatch.held_actions.NotWhileHeld  it cannot be done to a torrent that waits for a node
-└── store.engine.StoreUnavailable    the database does not answer
+└── store.errors.StoreUnavailable    the database does not answer
 """
 
 

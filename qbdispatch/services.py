@@ -1,23 +1,29 @@
 """The composition root: everything a request needs, built once per process and never changed."""
 
 import atexit
+import threading
+import time
 from dataclasses import dataclass
 
 from flask import Flask, current_app
 
 from qbdispatch.config.settings import Settings
+from qbdispatch.dispatch import overview
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import placing, purging
+from qbdispatch.dispatch.alerting import alerting
+from qbdispatch.dispatch.chores import advising, placing, purging, retaining
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.history import keeping_history
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
+from qbdispatch.dispatch.sending import sending
 from qbdispatch.store import health
-from qbdispatch.store.engine import Store
+from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.secrets import shared_secret
 
 EXTENSION = "qbdispatch"
+REMEMBER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,16 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """Open the store and make the clients; starts no thread. Raises `StoreUnavailable`."""
     store = Store(settings.database_url)
+    try:
+        return _over(store, settings)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _over(store: Store, settings: Settings) -> Services:
     with store.write() as connection:
-        health.register(connection, [node.name for node in settings.nodes])
+        health.register(connection, [node.name for node in settings.nodes], store.now())
     fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
     library = Library(store, fleet)
     return Services(
@@ -52,19 +66,43 @@ def build_services(settings: Settings) -> Services:
 
 
 def start_leader(app: Flask) -> Leader:
-    """Let this process take part in polling the nodes; call it once per process, after any fork. The mirror is read
-    first, so that no client has to wait for that."""
+    """Let this process take part in polling the nodes; call it once per process, after any fork. What lists are made
+    of is read first, so that no client has to wait for that. Raises `StoreUnavailable`, and then starts nothing."""
     services: Services = app.extensions[EXTENSION]
-    services.library.shelf()
+    try:
+        remember(services)
+    except StoreUnavailable:
+        services.store.close()
+        raise
+    threading.Thread(target=_keep_remembering, args=(services,), name="remember", daemon=True).start()
+    store, settings = services.store, services.settings
     chores = [
-        purging(services.store),
+        purging(store),
         placing(services.dispatcher),
-        *keeping_history(services.store, services.settings),
+        retaining(store, settings.database_url, settings.retention),
+        advising(settings),
+        *keeping_history(store, settings),
+        *alerting(store, settings),
+        *sending(store, settings.notifications),
     ]
-    leader = Leader(services.store, services.fleet, services.settings.sync, chores)
+    leader = Leader(store, services.fleet, settings.sync, chores)
     leader.start()
     atexit.register(leader.stop)
     return leader
+
+
+def remember(services: Services) -> None:
+    """Read what is answered from memory while the store is away."""
+    services.library.shelf()
+    overview.server_state(services.settings, services.store)
+    overview.preferences(services.settings, services.store)
+
+
+def _keep_remembering(services: Services) -> None:
+    """A worker that nobody has asked for long would else answer with what was long ago."""
+    while True:
+        time.sleep(REMEMBER_SECONDS)
+        remember(services)  # the store logs an outage itself
 
 
 def services() -> Services:

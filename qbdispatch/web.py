@@ -32,9 +32,11 @@ def add_json_errors(blueprint: Blueprint) -> None:
         return json_error(503, str(error))
 
 
-def require_admin_key() -> Response | None:
-    """For `before_request`: with `admin_api_key` set, only those who send it in `X-API-Key` get on."""
-    if has_admin_key():
+def require_admin_key(*, bearer: bool = False) -> Response | None:
+    """For `before_request`: with `admin_api_key` set, only those who send it in `X-API-Key` get on, or with `bearer`
+    in `Authorization`, which is what Prometheus can send."""
+    sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if has_admin_key() or (bearer and is_admin_key(sent)):
         return None
     return json_error(401, "send the admin_api_key of the configuration in the X-API-Key header")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask
+from sqlalchemy import NullPool, create_engine, inspect
 
 from qbdispatch.app import create_app
 from qbdispatch.config.loader import load_settings
@@ -15,6 +16,9 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.watcher import Watcher
 from qbdispatch.services import EXTENSION, Services
 from qbdispatch.store.engine import Store
+from qbdispatch.store.tables import metadata
+from tests.rig.availability import require_postgres
+from tests.rig.postgres import Postgres
 from tests.rig.scripted import ScriptedNode
 
 SettingsMaker = Callable[..., Settings]
@@ -38,12 +42,50 @@ def make_settings(tmp_path: Path) -> SettingsMaker:
     return make
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests of this process."""
+    require_postgres()
+    with Postgres() as server:
+        yield server
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store in a file, at the newest schema."""
-    opened = Store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+def empty_database(postgres: Postgres) -> str:
+    """The address of a database at the newest schema with nothing in it. It is one and the same for all tests:
+    emptying its tables is quicker than a new database."""
+    engine = create_engine(postgres.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        if set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}:
+            names = ", ".join(f'"{name}"' for name in metadata.tables)
+            connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY")
+        else:  # nothing is there yet, or a test has taken a table away
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            Store(postgres.url).close()
+    return postgres.url
+
+
+@pytest.fixture
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty store is or will be: in a file, or in PostgreSQL for tests with the mark `both_stores`, which
+    run once on each."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        return str(request.getfixturevalue("empty_database"))
+    return f"sqlite:///{tmp_path / 'store.sqlite3'}"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store at the newest schema."""
+    opened = Store(store_url)
     yield opened
     opened.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so on both kinds of database."""
+    if "store_url" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_stores"):
+        metafunc.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture

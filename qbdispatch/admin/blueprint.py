@@ -1,13 +1,15 @@
 """What people and monitoring ask: nodes, *arr instances, decisions, health; and drain and resume."""
 
-import time
-
 from flask import Blueprint, Response, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
+from qbdispatch import meters
 from qbdispatch.dispatch import draining
+from qbdispatch.dispatch.gauges import StoreCollector
 from qbdispatch.dispatch.held_actions import NotWhileHeld
 from qbdispatch.dispatch.holding import held_documents
+from qbdispatch.dispatch.sending import test_targets
 from qbdispatch.dispatch.survey import survey_arr, survey_nodes
 from qbdispatch.services import services
 from qbdispatch.store import decisions, facts
@@ -23,7 +25,7 @@ _OPEN = frozenset({"admin.alive", "admin.ready"})
 @admin.before_request
 def guard() -> Response | None:
     """All but the two probes need the admin key."""
-    return None if request.endpoint in _OPEN else require_admin_key()
+    return None if request.endpoint in _OPEN else require_admin_key(bearer=request.endpoint == "admin.metrics")
 
 
 @admin.get("/nodes")
@@ -77,8 +79,9 @@ def decision(decision_id: str) -> Response:
 @admin.get("/held")
 def held_torrents() -> Response:
     """What waits for a node with room, oldest first, and why."""
-    with services().store.read() as connection:
-        return jsonify(held_documents(connection, time.time()))
+    store = services().store
+    with store.read() as connection:
+        return jsonify(held_documents(connection, store.now()))
 
 
 @admin.delete("/held/<hash_>")
@@ -114,12 +117,30 @@ def ready() -> Response:
     settings = found.settings
     with found.store.read() as connection:
         fleet = facts.gather(
-            connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=time.time()
+            connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=found.store.now()
         )
     stale = settings.sync.stale_after_s
     if any(node.fault is None and node.age_seconds is not None and node.age_seconds <= stale for node in fleet):
         return jsonify(status="ready")
     return json_error(503, "no node has answered yet; GET /nodes tells why")
+
+
+@admin.get("/metrics")
+def metrics() -> Response:
+    """Everything that is counted and measured, for Prometheus."""
+    found = services()
+    registry = meters.registry()
+    registry.register(StoreCollector(found.settings, found.store))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+@admin.post("/notifications/test")
+def try_notifications() -> Response:
+    """Send a word to each target; says which took it."""
+    targets = test_targets(services().settings.notifications)
+    if not targets:
+        raise UnprocessableEntity("nobody is to be told; set notifications.targets")
+    return jsonify(targets=targets)
 
 
 def _hashes(text: str) -> InfoHashes:

@@ -108,8 +108,7 @@ def _for_unfinished() -> dict[str, str]:
 
 
 def _defined(kind: Kind) -> dict[str, str]:
-    with services().store.read() as connection:
-        return labels.defined(connection, kind)
+    return services().library.shelf().defined(kind)
 
 
 def _define(kind: Kind, named: dict[str, str]) -> None:

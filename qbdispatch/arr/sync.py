@@ -5,6 +5,7 @@ client's next call, also after a restart.
 """
 
 import json
+from typing import Any
 
 from flask import Response
 from werkzeug.exceptions import NotFound
@@ -16,7 +17,6 @@ from qbdispatch.dispatch.holding import HELD
 from qbdispatch.dispatch.library import Shelf
 from qbdispatch.dispatch.overview import server_state
 from qbdispatch.services import services
-from qbdispatch.store import labels, mirror
 from qbdispatch.store.labels import Kind
 
 
@@ -42,12 +42,10 @@ def torrent_peers() -> Response:
 
 
 def _changes(shelf: Shelf, known: int) -> list[str]:
-    with services().store.read() as connection:
-        full = known < 0 or not mirror.floor(connection) <= known <= shelf.revision
-        since = 0 if full else known
-        labelled = [labels.changed_since(connection, kind, since) for kind in (Kind.CATEGORY, Kind.TAG)]
+    full = known < 0 or not shelf.floor <= known <= shelf.revision
+    since = 0 if full else known
     parts = ['"full_update": true'] if full else []
-    return parts + _torrent_parts(shelf, since, full) + _label_parts(*labelled, full=full)
+    return parts + _torrent_parts(shelf, since, full) + _label_parts(shelf, since, full)
 
 
 def _torrent_parts(shelf: Shelf, since: int, full: bool) -> list[str]:
@@ -62,11 +60,12 @@ def _torrent_parts(shelf: Shelf, since: int, full: bool) -> list[str]:
     return parts
 
 
-def _label_parts(
-    categories: tuple[dict[str, str], list[str]], tags: tuple[dict[str, str], list[str]], *, full: bool
-) -> list[str]:
-    named = {name: {"name": name, "savePath": path} for name, path in categories[0].items()}
-    sections = {"categories": named, "tags": list(tags[0])}
+def _label_parts(shelf: Shelf, since: int, full: bool) -> list[str]:
+    changed = {kind: [label for label in shelf.labels.get(kind, ()) if label.revision > since] for kind in Kind}
+    here = {kind: [label for label in found if not label.gone] for kind, found in changed.items()}
+    gone = {kind: [label.name for label in found if label.gone] for kind, found in changed.items()}
+    named = {label.name: {"name": label.name, "savePath": label.save_path} for label in here[Kind.CATEGORY]}
+    sections: dict[str, Any] = {"categories": named, "tags": [label.name for label in here[Kind.TAG]]}
     if not full:
-        sections |= {"categories_removed": categories[1], "tags_removed": tags[1]}
+        sections |= {"categories_removed": gone[Kind.CATEGORY], "tags_removed": gone[Kind.TAG]}
     return [f"{json.dumps(name)}: {json.dumps(section)}" for name, section in sections.items() if section]

@@ -6,6 +6,7 @@ without a scheme is repeated, where it holds nothing but a host, a port and a pa
 
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from ipaddress import IPv6Address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ T = TypeVar("T")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 HOST_PORT_PATH = re.compile(r"[\w.:/\[\]-]{1,200}")
 HOST = re.compile(r"[\w.-]+")
+POSTGRESQL = "postgresql+psycopg://"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 BIGGEST = 1e9  # as GiB still a 64-bit number of bytes
 
@@ -81,19 +83,38 @@ class Url(Value[str]):
             raise ValidationError("is not an address; write http://HOST:PORT or https://HOST:PORT") from None
 
 
-class SqliteUrl(Value[str]):
-    """Where the store is; the loader makes a relative path absolute."""
+class StoreUrl(Value[str]):
+    """Where the store is: a SQLite file, whose relative path the loader makes absolute, or a PostgreSQL database."""
 
     def check(self, value: Any) -> str:
         url = TEXT.check(value)
-        if not url.startswith("sqlite:"):
-            raise ValidationError(
-                "must begin with sqlite: in this release; write sqlite:///qbdispatch.sqlite3 "
-                "(PostgreSQL comes with the release for several hosts)"
-            )
+        if url.startswith("sqlite:"):
+            return self._file(url)
+        if url.startswith(POSTGRESQL):
+            return self._server(url)
+        if url.startswith(("postgresql", "postgres")):
+            raise ValidationError(f"must begin with {POSTGRESQL}, which names the driver")
+        raise ValidationError(
+            f"must begin with sqlite: or {POSTGRESQL}; write sqlite:///qbdispatch.sqlite3 "
+            f"or {POSTGRESQL}USER:PASSWORD@HOST/DATABASE"
+        )
+
+    def _file(self, url: str) -> str:
         file = url.removeprefix("sqlite:///")
         if file in {"", url} or file.endswith("/") or ":memory:" in file or "?" in file:
             raise ValidationError("must name a file all workers can open; write sqlite:///name or sqlite:////path")
+        return url
+
+    def _server(self, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            named = bool(parts.netloc and parts.path.strip("/")) and parts.port != 0
+        except ValueError:
+            named = False
+        if not named:
+            raise ValidationError(f"must name host and database; write {POSTGRESQL}USER:PASSWORD@HOST/DATABASE")
+        if find_spec("psycopg") is None:
+            raise ValidationError("needs the driver of PostgreSQL; run pip install 'qbdispatch[postgresql]'")
         return url
 
 

@@ -24,6 +24,8 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     take_secret_files(Settings, tree, path.parent, faults)
     settings: Settings = load(Settings, tree, faults)
     faults.raise_if_any()
+    if not settings.database_url.startswith(SQLITE):
+        return settings
     data = environ.get("QBDISPATCH_DATA")
     folder = Path(data) if data and tree.get("database_url") is None else path.parent
     file = folder.absolute() / settings.database_url.removeprefix(SQLITE)

@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from marshmallow.fields import Boolean, List
 
 from qbdispatch.config import fields as f
+from qbdispatch.config.notifications import Event, TargetUrl
 from qbdispatch.config.options import option, section
 from qbdispatch.config.schema import FILLED, Part
 
@@ -141,6 +142,16 @@ class FetchSettings:
 
 
 @section
+class RetentionSettings:
+    """How much of the past is kept."""
+
+    decisions_days: float = option(f.Number(SHORTEST_S, 36_500), "Days for which decisions are kept.", default=30.0)
+    decisions_max: int = option(
+        f.Whole(1, 1_000_000), "Decisions kept at most, some 8 KiB each with ten nodes.", default=10_000
+    )
+
+
+@section
 class AuthSettings:
     """Who may use /api/v2; all unset lets everybody in, and says so at start."""
 
@@ -157,6 +168,26 @@ class AuthSettings:
 
 
 @section
+class NotificationSettings:
+    """Who is told of what."""
+
+    targets: tuple[str, ...] = option(
+        List(TargetUrl()), "Apprise addresses, like discord://ID/TOKEN; each is a secret.", default=(), secret=True
+    )
+    events: tuple[str, ...] = option(
+        List(f.Text("|".join(Event), f"be one of {', '.join(Event)}")),
+        "What is told; there is also placed.",
+        default=tuple(event.value for event in Event if event is not Event.PLACED),
+    )
+    space_below_gb: float = option(f.Number(), "Effective free space to tell of on each disk.", default=50.0)
+    held_hours: float = option(f.Number(), "A torrent held for so many hours is told of.", default=24.0)
+    node_down_after_s: float = option(
+        f.Number(0, 24 * HOUR_S), "A node is told to be down, or up again, after so many seconds.", default=30.0
+    )
+    public_url: str | None = option(f.Url(), "Address of this dispatcher for links in notices.", default=None)
+
+
+@section
 class Settings:
     """The whole configuration."""
 
@@ -168,8 +199,8 @@ class Settings:
         Part(DispatcherSettings), "How nodes are compared.", default=DispatcherSettings()
     )
     database_url: str = option(
-        f.SqliteUrl(),
-        "The store: beside the configuration, or in /data in the image.",
+        f.StoreUrl(),
+        "The store: a SQLite file, or for several hosts PostgreSQL, as `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`.",
         default="sqlite:///qbdispatch.sqlite3",
         secret=True,
     )
@@ -177,3 +208,9 @@ class Settings:
     hold: HoldSettings = option(Part(HoldSettings), "Holding what fits nowhere now.", default=HoldSettings())
     fetch: FetchSettings = option(Part(FetchSettings), "How .torrent addresses are fetched.", default=FetchSettings())
     auth: AuthSettings = option(Part(AuthSettings), "Who may use /api/v2.", default=AuthSettings())
+    retention: RetentionSettings = option(
+        Part(RetentionSettings), "How much of the past is kept.", default=RetentionSettings()
+    )
+    notifications: NotificationSettings = option(
+        Part(NotificationSettings), "Who is told of what.", default=NotificationSettings()
+    )

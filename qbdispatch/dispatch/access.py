@@ -28,6 +28,7 @@ class NodeAccess:
     def __init__(self, node: NodeSettings, store: Store) -> None:
         self.node = node
         self.client = NodeClient(node)
+        self._now = store.now
         self._vault = SessionVault(store, node.name, _fingerprint(node, shared_secret(store, "fingerprints")))
 
     def call(self, action: Callable[[Cookies], Answer]) -> Answer:
@@ -56,9 +57,9 @@ class NodeAccess:
         self._vault.forgive()
 
     def _session(self) -> Session:
-        standing = self._vault.current(time.time())
+        standing = self._vault.current(self._now())
         if isinstance(standing, Refused):
-            raise _pausing(standing)
+            raise self._pausing(standing)
         if standing is None:
             return self._log_in(None) if self._logs_in else Session(0, {})
         return standing
@@ -77,11 +78,11 @@ class NodeAccess:
         """Log in, or wait for the worker that is doing so."""
         give_up = time.monotonic() + LOGIN_WAIT_SECONDS
         while True:
-            leave = self._vault.begin_login(stale, time.time())
+            leave = self._vault.begin_login(stale, self._now())
             if isinstance(leave, Session):
                 return leave
             if isinstance(leave, Refused):
-                raise _pausing(leave)
+                raise self._pausing(leave)
             if isinstance(leave, LoginGranted):
                 return self._granted_login()
             assert isinstance(leave, LoginTaken)
@@ -100,7 +101,14 @@ class NodeAccess:
         return self._vault.succeeded(cookies)
 
     def _refused(self, detail: str) -> NodeAuthFailed:
-        return _pausing(self._vault.refused(detail, time.time()))
+        return self._pausing(self._vault.refused(detail, self._now()))
+
+    def _pausing(self, refused: Refused) -> NodeAuthFailed:
+        minutes = max(1, round((refused.retry_at - self._now()) / 60))
+        return NodeAuthFailed(
+            f"{refused.detail}; next try in {minutes} min, or at once after POST /nodes/NAME/resume or a restart with"
+            " changed credentials"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +120,6 @@ class Fleet:
     @property
     def settings(self) -> list[NodeSettings]:
         return [member.node for member in self.members.values()]
-
-
-def _pausing(refused: Refused) -> NodeAuthFailed:
-    minutes = max(1, round((refused.retry_at - time.time()) / 60))
-    return NodeAuthFailed(
-        f"{refused.detail}; next try in {minutes} min, or at once after POST /nodes/NAME/resume or a restart with"
-        " changed credentials"
-    )
 
 
 def _fingerprint(node: NodeSettings, key: str) -> str:

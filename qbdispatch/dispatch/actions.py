@@ -5,10 +5,10 @@ action the rows of the torrents are read back and written to the mirror, so that
 shows it.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -198,7 +198,7 @@ class Actions:
 
     def _located(self, hashes: str) -> dict[str, list[Entry]]:
         """The entries meant by `hashes`, by node; every copy of a torrent is meant."""
-        shelf = self._library.shelf()
+        shelf = self._library.newest()
         by_node: defaultdict[str, list[Entry]] = defaultdict(list)
         wanted: Iterable[Entry]
         if hashes == ALL:
@@ -251,13 +251,13 @@ class Actions:
         listed = [mirror.Listed(node_id, named[node_id], row) for node_id, row in rows.items() if node_id in named]
         with self._store.write() as connection:
             revision = mirror.next_revision(connection)
-            mirror.put(connection, access.node.name, listed, revision=revision, seen_at=time.time(), touched=True)
+            mirror.put(connection, access.node.name, listed, revision=revision, seen_at=self._store.now(), touched=True)
 
     def _forget(self, node: str, entries: Sequence[Entry]) -> None:
         ids = [entry.node_id for entry in entries]
         with self._store.write() as connection:
             revision = mirror.next_revision(connection)
-            mirror.remove(connection, node, ids, revision=revision, seen_at=time.time(), touched=True)
+            mirror.remove(connection, node, ids, revision=revision, seen_at=self._store.now(), touched=True)
             placements.forget(connection, [found.id for found in placements.concerning(connection, node, ids)])
             for entry in entries:
                 hashes = InfoHashes(entry.row["infohash_v1"] or None, entry.row["infohash_v2"] or None)
@@ -270,7 +270,7 @@ def _at_once(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]
     if len(names) < 2:
         return [ask(name) for name in names]
     with ThreadPoolExecutor(len(names), thread_name_prefix="action") as pool:
-        return list(pool.map(ask, names))
+        return [future.result() for future in [pool.submit(copy_context().run, ask, name) for name in names]]
 
 
 def _json(answer: requests.Response) -> Any:

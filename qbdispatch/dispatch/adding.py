@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 
+from qbdispatch import meters
 from qbdispatch.dispatch.access import NodeAccess
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.nodes.client import Cookies
@@ -39,7 +40,13 @@ class Outcome:
 
 def add_to_node(access: NodeAccess, submission: Submission, send_by: float) -> Outcome:
     """Add the torrent; never raises a `NodeError`. Nothing is sent after `send_by` (steady clock)."""
+    started = time.monotonic()
+    outcome = _add(access, submission, send_by)
+    meters.add_took(access.node.name, outcome.fate.value.replace(" ", "_"), time.monotonic() - started)
+    return outcome
 
+
+def _add(access: NodeAccess, submission: Submission, send_by: float) -> Outcome:
     def send(cookies: Cookies) -> AddReply:
         if time.monotonic() > send_by:
             raise NodeUnreachable("it took too long to get a session; the torrent was not sent")

@@ -4,8 +4,6 @@ An attempt is counted before it is judged and taken back when it was right, so t
 on any number of workers count like guesses made one after the other.
 """
 
-import time
-
 from qbdispatch.store import buckets
 from qbdispatch.store.engine import Store
 
@@ -15,9 +13,10 @@ PER_SECONDS = 60.0
 
 def may_try(store: Store, door: str, client: str) -> bool:
     """Count an attempt by this client's address at this door; `False` if there were too many."""
+    now = store.now()
     with store.write() as connection:
         return buckets.take(
-            connection, _name(door, client), capacity=FAILURES, per_second=FAILURES / PER_SECONDS, now=time.time()
+            connection, _name(door, client), capacity=FAILURES, per_second=FAILURES / PER_SECONDS, now=now
         )
 
 

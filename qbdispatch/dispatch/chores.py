@@ -4,18 +4,22 @@ A chore may fail and may be cut short by the end of the term; the next leader si
 """
 
 import logging
+import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from qbdispatch.config.settings import RetentionSettings, Settings
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.store import buckets, details, mirror
+from qbdispatch.store import buckets, details, mirror, retention
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
 PURGE_SECONDS = 600.0
+RETENTION_SECONDS = 20.0
+DAY_SECONDS = 86_400.0
+ADVICE_SECONDS = 24 * 3600.0
 PLACE_SECONDS = 1.0
 MOST_PLACED = 100
 
@@ -48,9 +52,37 @@ def purging(store: Store) -> Chore:
         with store.write() as connection:
             mirror.purge(connection)
             details.purge(connection)
-            buckets.purge(connection, before=time.time() - PURGE_SECONDS)
+            buckets.purge(connection, before=store.now() - PURGE_SECONDS)
 
     return Chore("purge", PURGE_SECONDS, purge)
+
+
+def retaining(store: Store, url: str, settings: RetentionSettings) -> Chore:
+    """Drop decisions that are too old or too many, and keep SQLite's log file short."""
+
+    def retain() -> None:
+        decided_before = store.now() - settings.decisions_days * DAY_SECONDS
+        dropped = retention.drop_decisions(store, decided_before=decided_before, most=settings.decisions_max)
+        if dropped:
+            log.info("dropped %d old decisions", dropped)
+        try:
+            retention.shorten_log(url)
+        except sqlite3.Error as error:
+            log.warning("the store's -wal file could not be shortened: %s", error)
+
+    return Chore("retention", RETENTION_SECONDS, retain)
+
+
+def advising(settings: Settings) -> Chore:
+    """Say which doors stand open: when a term begins, so by one worker alone, and once a day."""
+
+    def advise() -> None:
+        if settings.auth.username is None and not settings.auth.api_keys:
+            log.warning("auth is not configured: /api/v2 accepts any login; set auth.username and auth.password")
+        if settings.dispatcher.admin_api_key is None:
+            log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
+
+    return Chore("advise", ADVICE_SECONDS, advise, at_once=True)
 
 
 def placing(dispatcher: Dispatcher) -> Chore:

@@ -7,18 +7,21 @@ answer is given only after the placement is written.
 import logging
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from qbdispatch import meters
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet
+from qbdispatch.dispatch.account import log_submission
 from qbdispatch.dispatch.adding import Fate, add_to_node, has_torrent
+from qbdispatch.dispatch.documents import gigabytes
 from qbdispatch.dispatch.ledger import Claimed, HeldNoLonger, Known, Ledger, Rejected, Waiting
-from qbdispatch.dispatch.request import Submission
+from qbdispatch.dispatch.request import Submission, size_of
 from qbdispatch.dispatch.waitlist import Waitlist
 from qbdispatch.store.claims import Phase
-from qbdispatch.store.engine import Store
+from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.held import Held
 from qbdispatch.torrents.source import InfoHashes
 
@@ -48,6 +51,7 @@ class Result:
     node: str | None = None
     decision_id: str | None = None
     nodes: list[dict[str, Any]] = field(default_factory=list)
+    attempts: int = 0  # adds that were sent
 
     @property
     def is_taken(self) -> bool:
@@ -70,21 +74,16 @@ class Dispatcher:
         self._ledger = Ledger(store, settings)
         self._waitlist = Waitlist(store, settings, self._ledger)
         self._fleet = fleet
+        self._now = store.now
+        self._settings = settings.dispatcher
         self._max_retries = settings.dispatcher.submission.max_retries
         self._default_save_path = settings.dispatcher.submission.save_path
 
     def submit(self, submission: Submission) -> Result:
         """Place one torrent. Raises `StoreUnavailable` only."""
+        started = time.monotonic()
         result = self._submit(self._with_defaults(submission))
-        log.info(
-            'submission "%s" (%s): %s on %s: %s [decision %s]',
-            submission.title,
-            result.hash,
-            result.status,
-            result.node or "no node",
-            result.reason,
-            result.decision_id,
-        )
+        log_submission(self._summary(submission, result) | {"ms": round((time.monotonic() - started) * 1000, 1)})
         return result
 
     def preview(self, submission: Submission) -> Result:
@@ -134,7 +133,7 @@ class Dispatcher:
             if isinstance(step, Known):
                 return self._found_placed(one, step, submission)
             if isinstance(step, Claimed) and self._try(step, submission, trial):
-                log.info('held "%s" (%s): placed on %s', one.title, one.hashes.key, step.node)
+                log_submission(_placed_summary(one, step.node, len(trial.attempts)))
                 return True
             if isinstance(step, Rejected) or len(trial.tried) > self._max_retries:
                 if trial.tried:
@@ -146,7 +145,7 @@ class Dispatcher:
         """Somebody has placed it, or died while doing so."""
         claim = known.claim
         if claim is not None and claim.phase is Phase.ADDING:
-            still_adding = time.time() < claim.deadline
+            still_adding = self._now() < claim.deadline
             if still_adding or self._take_over(known, one.hashes.key) is None:
                 return False
         self._waitlist.settle(one, submission)
@@ -156,7 +155,9 @@ class Dispatcher:
         decision_id = uuid.uuid4().hex
         trial = Trial()
         while True:
+            started = time.monotonic()
             step = self._ledger.claim(submission, decision_id, trial.tried, trial.attempts)
+            meters.decision_took(time.monotonic() - started)
             if isinstance(step, Known):
                 answer = self._join(step, submission)
                 if answer is not None:
@@ -169,7 +170,8 @@ class Dispatcher:
             document = self._try(step, submission, trial)
             if document is not None:
                 hash_, verdicts = submission.source.hashes.key, document["attempted_nodes"]
-                return Result(Status.ACCEPTED, hash_, document["reason"], step.node, decision_id, verdicts)
+                reason, attempts = document["reason"], len(trial.attempts)
+                return Result(Status.ACCEPTED, hash_, reason, step.node, decision_id, verdicts, attempts)
             if len(trial.tried) > self._max_retries:
                 return self._hold_or_give_up(submission, step.document, trial.tried)
 
@@ -194,19 +196,45 @@ class Dispatcher:
         `None` means that nothing came of it and the caller may go on by itself.
         """
         hashes = submission.source.hashes
-        if known.claim is None or known.claim.phase is Phase.ADDED:
-            return _duplicate(known, hashes.key)
+        if known.is_settled:
+            return _duplicate(known, hashes.key)  # the ledger has counted it
+        answer = self._await_other(known, hashes)
+        if answer is not None:
+            self._count(answer)
+        return answer
+
+    def _await_other(self, known: Known, hashes: InfoHashes) -> Result | None:
+        assert known.claim is not None
         access = self._fleet.members[known.node]
         give_up = time.monotonic() + access.node.timeout_s
-        while time.monotonic() < give_up and time.time() < known.claim.deadline:
+        while time.monotonic() < give_up and self._now() < known.claim.deadline:
             time.sleep(POLL_SECONDS)
             now_known = self._ledger.known(hashes)
             if now_known is None or now_known.claim is None or now_known.claim.id != known.claim.id:
                 return _duplicate(now_known, hashes.key) if now_known and now_known.claim is None else None
-        if time.time() < known.claim.deadline:
+        if self._now() < known.claim.deadline:
             reason = f"another request is still adding this torrent to {known.node}; ask again"
             return Result(Status.FAILED, hashes.key, reason, None, known.decision_id)
         return self._take_over(known, hashes.key)
+
+    def _count(self, answer: Result) -> None:
+        try:
+            self._ledger.count(answer.status.value, "" if answer.is_taken else "still_adding")
+        except StoreUnavailable as error:  # what came of the submission stands
+            log.warning("a submission could not be counted: %s", error)
+
+    def _summary(self, submission: Submission, result: Result) -> dict[str, Any]:
+        size, _ = size_of(submission, self._settings)
+        return {
+            "status": result.status.value,
+            "node": result.node,
+            "hash": result.hash,
+            "name": submission.title,
+            "size_gb": gigabytes(size),
+            "reason": result.reason,
+            "attempts": result.attempts,
+            "decision": result.decision_id,
+        }
 
     def _take_over(self, known: Known, hash_: str) -> Result | None:
         """The worker that was adding the torrent is gone: ask the node what came of it."""
@@ -232,13 +260,26 @@ class Dispatcher:
             return _unplaced(Status.REJECTED, document)
         document = _failed(document, tried)
         self._ledger.close(document)
-        return _unplaced(Status.FAILED, document)
+        return replace(_unplaced(Status.FAILED, document), attempts=len(tried))
 
     def _with_defaults(self, submission: Submission) -> Submission:
         if self._default_save_path is None or submission.fields.get("savepath"):
             return submission
         fields = {**submission.fields, "savepath": self._default_save_path}
         return Submission(submission.source, submission.name, submission.size_estimate_bytes, fields)
+
+
+def _placed_summary(one: Held, node: str, attempts: int) -> dict[str, Any]:
+    return {
+        "status": Status.ACCEPTED.value,
+        "node": node,
+        "hash": one.hashes.key,
+        "name": one.title,
+        "size_gb": gigabytes(one.size),
+        "reason": "it was held and has found room",
+        "attempts": attempts,
+        "decision": one.decision_id,
+    }
 
 
 def _failed(document: dict[str, Any], tried: dict[str, str]) -> dict[str, Any]:

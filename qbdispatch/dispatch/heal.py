@@ -5,7 +5,6 @@ pool, nor where both name the same path, as two nodes may have the same folder m
 """
 
 import logging
-import time
 
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.ledger import record_placed
@@ -58,4 +57,4 @@ def _write_down(twin: Twin, store: Store, loser: str) -> None:
         live = claims.live(connection, hashes)
         if live is not None and live.node == loser:
             claims.release(connection, [live.id])
-        record_placed(connection, twin.claim, time.time())
+        record_placed(connection, twin.claim, store.now())

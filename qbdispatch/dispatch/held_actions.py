@@ -3,7 +3,6 @@
 Each method answers the hashes that turned out to be held no longer; they are on a node by now.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
@@ -89,11 +88,13 @@ class HeldActions:
         edit = _EDITS.get(endpoint.removeprefix("torrents/"))
         if edit is None:
             raise NotWhileHeld(CONFLICT, "the torrent waits for a node with room; ask again when it has one")
-        return self._each(entries, lambda connection, one: _edit(connection, one, edit(one.fields, asked)))
+        return self._each(
+            entries, lambda connection, one: _edit(connection, one, edit(one.fields, asked), self._store.now())
+        )
 
     def delete(self, entries: Sequence[Entry]) -> list[str]:
         """Hold these no longer. Raises `NotWhileHeld`."""
-        now = time.time()
+        now = self._store.now()
         return self._each(entries, lambda connection, one: let_go(connection, one.hashes, now))
 
     def drop_labels(self, entries: Sequence[Entry]) -> list[str]:
@@ -104,7 +105,7 @@ class HeldActions:
             tags = labels.gone(connection, Kind.TAG)
             kept = [tag for tag in names(one.fields.get("tags", "")) if tag not in tags]
             category = "" if one.category in gone else one.category
-            _edit(connection, one, {"category": category, "tags": ",".join(kept)})
+            _edit(connection, one, {"category": category, "tags": ",".join(kept)}, self._store.now())
 
         return self._each(entries, drop)
 
@@ -112,7 +113,7 @@ class HeldActions:
         """Hold this one no longer; whether it was held. Raises `NotWhileHeld`."""
         with self._store.write() as connection:
             _check_idle(connection, hashes)
-            return let_go(connection, hashes, time.time())
+            return let_go(connection, hashes, self._store.now())
 
     def _each(self, entries: Sequence[Entry], do: Callable[[Connection, held.Held], object]) -> list[str]:
         missed = []
@@ -135,11 +136,11 @@ def _check_idle(connection: Connection, hashes: InfoHashes) -> None:
         raise NotWhileHeld(ASK_AGAIN, f"the torrent is just being placed on {claim.node}; ask again in a moment")
 
 
-def _edit(connection: Connection, one: held.Held, edited: Fields) -> None:
+def _edit(connection: Connection, one: held.Held, edited: Fields, now: float) -> None:
     fields = {**one.fields, **edited}
     title = fields.get("rename") or one.title
     held.change(connection, one.id, fields=fields, category=fields.get("category", ""), title=title)
     changed = held.get(connection, one.id)
     submission = submission_of(connection, changed) if changed else None
     if submission is not None:
-        show(connection, submission, one.held_at, time.time())
+        show(connection, submission, one.held_at, now)

@@ -1,6 +1,5 @@
 """The nodes' figures over time: the leader samples them each minute, and what they tell of the time ahead."""
 
-import time
 from collections.abc import Sequence
 
 from qbdispatch.config.settings import Settings
@@ -24,14 +23,14 @@ def keeping_history(store: Store, settings: Settings) -> list[Chore]:
     """Sample each node, and thin what is older than a day; nothing is kept for longer than a week."""
 
     def sample() -> None:
-        now = time.time()
+        now = store.now()
         with store.write() as connection:
             most = settings.dispatcher.max_downloads
             fleet = facts.gather(connection, settings.nodes, max_downloads=most, now=now)
             samples.add(connection, taken(fleet, settings.sync.stale_after_s, now))
 
     def thin() -> None:
-        now = time.time()
+        now = store.now()
         with store.write() as connection:
             samples.purge(connection, before=now - WEEK_SECONDS)
             samples.thin(connection, before=now - DAY_SECONDS, every_seconds=THINNED_SECONDS)

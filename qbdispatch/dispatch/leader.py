@@ -8,15 +8,16 @@ import logging
 import os
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from qbdispatch import meters
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.chores import Chore
+from qbdispatch.dispatch.complaint import Complaint
 from qbdispatch.dispatch.folders import clashes, known_save_paths
 from qbdispatch.dispatch.watcher import Watcher
 from qbdispatch.store import leases
@@ -36,7 +37,9 @@ class Leader:
         self._store = store
         self._fleet = fleet
         self._sync = sync
+        self._complaint = Complaint(log)
         self._stop = threading.Event()
+        self._retired = False
         self._chores = chores
         self._term: threading.Event | None = None  # set to end the watchers and chores of the present term
         self._unwarned: set[str] = set()  # nodes whose save paths may still have to be warned of
@@ -46,11 +49,18 @@ class Leader:
         """Begin to try, in a daemon thread."""
         self._thread.start()
 
+    def retire(self) -> None:
+        """Never lead again, from the next renewal on; fit for a signal handler, as it takes no lock."""
+        self._retired = True
+
     def stop(self) -> None:
         """End what it runs and let another worker lead at once."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(LEASE_SECONDS)  # it may be taking the lease at this moment
+        self._step_down()
+
+    def _step_down(self) -> None:
         self._end_term()
         try:
             with self._store.write() as connection:
@@ -60,6 +70,9 @@ class Leader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            if self._retired:
+                self._step_down()
+                return
             if self._acquire():
                 self._begin_term()
                 self._warn_of_clashes()
@@ -70,10 +83,12 @@ class Leader:
     def _acquire(self) -> bool:
         try:
             with self._store.write() as connection:
-                return leases.acquire(connection, LEASE, self.owner, now=time.time(), ttl_seconds=LEASE_SECONDS)
+                leads = leases.acquire(connection, LEASE, self.owner, now=self._store.now(), ttl_seconds=LEASE_SECONDS)
         except StoreUnavailable as error:
-            log.error("cannot hold the lease: %s", error)
+            self._complaint.say(f"cannot hold the lease: {error}")
             return False
+        self._complaint.over()
+        return leads
 
     def _warn_of_clashes(self) -> None:
         """Once a term, when all nodes' save paths are known, or as soon as two of them are found to clash."""
@@ -125,4 +140,5 @@ def _guarded(run: Callable[[threading.Event], None], term: threading.Event, name
             run(term)
         except Exception:
             log.exception("%s failed and begins anew", name)
+            meters.failed(name.partition("-")[0])
             term.wait(LEASE_SECONDS)

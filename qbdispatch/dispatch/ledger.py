@@ -11,17 +11,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from qbdispatch.config.settings import DispatcherSettings, NodeSettings, Settings
+from qbdispatch.config.settings import Settings
+from qbdispatch.dispatch import account
 from qbdispatch.dispatch.documents import decision_document, held_document, rfc3339, unheld_document
+from qbdispatch.dispatch.expecting import list_expected
 from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold
-from qbdispatch.dispatch.request import Submission, size_of
+from qbdispatch.dispatch.homes import find_home
+from qbdispatch.dispatch.outbox import Outbox
+from qbdispatch.dispatch.request import SizeSource, Submission, policy, size_of
+from qbdispatch.dispatch.unseen import not_seen_yet
 from qbdispatch.nodes.errors import NodeError
-from qbdispatch.nodes.paths import to_node
-from qbdispatch.nodes.rows import expected_row
 from qbdispatch.scoring.decide import decide
-from qbdispatch.scoring.model import Decision, Policy, Request
+from qbdispatch.scoring.model import Decision, Request
 from qbdispatch.scoring.queueing import keep_room
-from qbdispatch.store import claims, decisions, facts, health, held, mirror, placements
+from qbdispatch.store import claims, decisions, facts, health, held, placements
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
@@ -42,6 +45,11 @@ class Known:
     node: str
     decision_id: str | None
     claim: claims.Claim | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a node has taken it; otherwise its add is still under way."""
+        return self.claim is None or self.claim.phase is claims.Phase.ADDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class Ledger:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self._outbox = Outbox(settings.notifications)
         self._nodes = {node.name: node for node in settings.nodes}
         self._add_seconds = {node.name: node.timeout_s for node in settings.nodes}
         self._policy = policy(settings.dispatcher, settings.sync.stale_after_s)
@@ -95,10 +104,17 @@ class Ledger:
         with self._store.write() as connection:
             known = self._known_or_held(connection, submission)
             if known is not None:
+                if isinstance(known, Waiting) or known.is_settled:
+                    account.count_known(connection, is_held=isinstance(known, Waiting))
                 return known
-            now = time.time()
+            now = self._store.now()
             decision, document = self._decide(connection, submission, decision_id, tried, now)
             document["attempts"] = attempts
+            if not_seen_yet(connection, document, self._nodes, now, self._policy.stale_after_seconds):
+                decisions.keep(connection, decision_id, document, decided_at=now)
+                account.conclude(connection, self._outbox, document, now)
+                return Rejected(document)
+            health.end_beginning(connection)
             if decision.winner is None:
                 return self._hold_or_reject(connection, submission, document, decision, now)
             decisions.keep(connection, decision_id, document, decided_at=now)
@@ -115,10 +131,11 @@ class Ledger:
             known = self.find(connection, submission.source.hashes)
             if known is not None:
                 return known
-            now = time.time()
+            now = self._store.now()
             decision, document = self._decide(connection, submission, found.decision_id, tried, now, found)
             document["attempts"] = attempts
-            if decision.winner is None:
+            unseen = not_seen_yet(connection, document, self._nodes, now, self._policy.stale_after_seconds)
+            if unseen or decision.winner is None:
                 return Rejected(document)
             decisions.keep(connection, found.decision_id, document, decided_at=now)
             return self._promise(connection, submission, decision, document, now)
@@ -145,7 +162,7 @@ class Ledger:
         """Hold what nodes have failed to take; `document` is the decision as it stands."""
         with self._store.write() as connection:
             found = self._known_or_held(connection, submission)
-            return found or self._hold_or_reject(connection, submission, document, None, time.time())
+            return found or self._hold_or_reject(connection, submission, document, None, self._store.now())
 
     def preview(self, submission: Submission) -> Known | Rejected | Waiting | dict[str, Any]:
         """What `claim` would do now; changes nothing."""
@@ -153,7 +170,10 @@ class Ledger:
             known = self._known_or_held(connection, submission)
             if known is not None:
                 return known
-            decision, document = self._decide(connection, submission, "", {}, time.time())
+            now = self._store.now()
+            decision, document = self._decide(connection, submission, "", {}, now)
+            if not_seen_yet(connection, document, self._nodes, now, self._policy.stale_after_seconds):
+                return Rejected(document)
             if decision.winner is not None:
                 return document
             refusal = refusal_to_hold(connection, self._settings.hold, decision)
@@ -167,7 +187,7 @@ class Ledger:
     def confirm(self, claimed: Claimed, submission: Submission, document: dict[str, Any]) -> None:
         """The node has taken the torrent: record the placement and list it; the claim counts until the node shows
         the size."""
-        now = time.time()
+        now = self._store.now()
         source = submission.source
         with self._store.write() as connection:
             list_expected(connection, self._nodes[claimed.node], submission, now)
@@ -181,19 +201,20 @@ class Ledger:
                 decision_id=document["decision_id"],
             )
             decisions.keep(connection, document["decision_id"], document, decided_at=now)
+            account.conclude(connection, self._outbox, document, now)
             let_go(connection, source.hashes, now)  # so that it is in every list at every moment
 
     def adopt(self, claim: claims.Claim) -> None:
         """A claim whose worker is gone turned out well: the node has the torrent."""
         with self._store.write() as connection:
-            record_placed(connection, claim, time.time())
+            record_placed(connection, claim, self._store.now())
 
     def withdraw(self, claim_id: int, node: str, *, doubtful: bool, fault: NodeError | None) -> None:
         """The add failed: end the claim, or keep it in doubt where the node may have taken the torrent all the same.
         A `fault` that concerns the node itself keeps further torrents away until it answers again."""
         with self._store.write() as connection:
             if doubtful:
-                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=time.time())
+                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=self._store.now())
             else:
                 claims.release(connection, [claim_id])
             if fault is not None:
@@ -201,8 +222,15 @@ class Ledger:
 
     def close(self, document: dict[str, Any]) -> None:
         """Keep the final state of a decision that placed nothing."""
+        now = self._store.now()
         with self._store.write() as connection:
-            decisions.keep(connection, document["decision_id"], document, decided_at=time.time())
+            decisions.keep(connection, document["decision_id"], document, decided_at=now)
+            account.conclude(connection, self._outbox, document, now)
+
+    def count(self, outcome: str, reason: str) -> None:
+        """Count a submission that ended without a decision of its own."""
+        with self._store.write() as connection:
+            account.count(connection, outcome, reason)
 
     def find(self, connection: Connection, hashes: InfoHashes) -> Known | None:
         """Where the torrent is, or is being added, as a transaction sees it. A record on a node that is no longer
@@ -237,6 +265,8 @@ class Ledger:
         refusal = refusal_to_hold(connection, self._settings.hold, decision)
         document = held_document(document) if refusal is None else unheld_document(document, refusal)
         decisions.keep(connection, document["decision_id"], document, decided_at=now)
+        if refusal is None or decision is None or not document["attempts"]:  # else `close` tells what came of it
+            account.conclude(connection, self._outbox, document, now)
         if refusal is not None:
             return Rejected(document)
         size, _ = size_of(submission, self._settings.dispatcher)
@@ -257,28 +287,10 @@ class Ledger:
         oldest = held.foremost(connection, now)
         if oldest is not None and (one is None or oldest.id != one.id):
             fleet = keep_room(fleet, Request(oldest.size, oldest.category), self._policy)
-        size, size_source = size_of(submission, settings.dispatcher)
-        decision = decide(fleet, Request(one.size if one else size, submission.category, tried), self._policy)
+        home = find_home(connection, submission, settings.nodes)
+        size, size_source = (0, SizeSource.PRESENT) if home.has_data else size_of(submission, settings.dispatcher)
+        decision = decide(fleet, Request(size, submission.category, tried, home.nodes), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)
-
-
-def list_expected(connection: Connection, node: NodeSettings, submission: Submission, now: float) -> None:
-    """Show the torrent to clients before the next poll does."""
-    source, hashes = submission.source, submission.source.hashes
-    if mirror.named(connection, node.name, hashes.node_ids):
-        return
-    row = expected_row(
-        submission.fields,
-        name=source.name or hashes.key,
-        size_bytes=source.size_bytes or 0 if source.is_file else 0,
-        magnet=source.magnet,
-        added_on=int(now),
-    )
-    row |= {"infohash_v1": hashes.v1 or "", "infohash_v2": hashes.v2 or ""}
-    row["save_path"] = to_node(row["save_path"], node.path_map)
-    listed = mirror.Listed(hashes.node_ids[-1], hashes.v1 or hashes.node_ids[-1], row)
-    revision = mirror.next_revision(connection)
-    mirror.put(connection, node.name, [listed], revision=revision, seen_at=now, touched=True)
 
 
 def record_placed(connection: Connection, claim: claims.Claim, now: float) -> None:
@@ -286,15 +298,4 @@ def record_placed(connection: Connection, claim: claims.Claim, now: float) -> No
     claims.mark(connection, claim.id, phase=claims.Phase.ADDED, deadline=now + APPEAR_WITHIN_SECONDS)
     placements.record(
         connection, claim.node, claim.hashes, name=claim.name, placed_at=now, decision_id=claim.decision_id
-    )
-
-
-def policy(settings: DispatcherSettings, stale_after_seconds: float) -> Policy:
-    """The user's wishes in scoring's own type."""
-    return Policy(
-        disk_weight=settings.disk_weight,
-        download_weight=settings.download_weight,
-        bandwidth_weight=settings.bandwidth_weight,
-        min_score=settings.min_score,
-        stale_after_seconds=stale_after_seconds,
     )

@@ -15,8 +15,9 @@ from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.holding import NOWHERE
 from qbdispatch.nodes.rows import outward_row
 from qbdispatch.scoring.model import Reason
-from qbdispatch.store import health, mirror
-from qbdispatch.store.engine import Store
+from qbdispatch.store import health, labels, mirror
+from qbdispatch.store.engine import Store, StoreUnavailable
+from qbdispatch.store.labels import Kind, Label
 from qbdispatch.store.mirror import MirrorRow
 
 Key = tuple[str, str]
@@ -54,18 +55,28 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """One state of the list, at `revision`. `gone` has the revision at which each hash left it."""
+    """One state of the list, at `revision`. `gone` has the revision at which each hash left it.
+
+    `labels` are the fleet's categories and tags by name, those that are gone included. Who knows no revision from
+    `floor` on needs all anew.
+    """
 
     revision: int = 0
     by_key: Mapping[Key, Entry] = field(default_factory=dict)
     by_hash: Mapping[str, Entry] = field(default_factory=dict)
     known_as: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, int] = field(default_factory=dict)
+    floor: int = 0
+    labels: Mapping[Kind, tuple[Label, ...]] = field(default_factory=dict)
 
     def find(self, hash_: str) -> Entry | None:
         """The torrent with this hash in any of its forms: v1, v2 in full or truncated, upper or lower case."""
         lower = hash_.lower()
         return self.by_hash.get(lower) or self.by_hash.get(self.known_as.get(lower, ""))
+
+    def defined(self, kind: Kind) -> dict[str, str]:
+        """Name to save path (as clients know it; "" for tags) of all that exist, by name."""
+        return {label.name: label.save_path for label in self.labels.get(kind, ()) if not label.gone}
 
     def copies(self, of: Entry) -> list[Entry]:
         """All copies of a listed torrent, on whichever nodes."""
@@ -79,21 +90,35 @@ class Library:
         self._store = store
         self._shown = {node.name: node for node in (*fleet.settings, NOWHERE)}
         self._lock = threading.Lock()
-        self._shelf = Shelf()
+        self._shelf: Shelf | None = None  # before it was read for the first time
 
     def shelf(self) -> Shelf:
-        """The list as the store has it now."""
+        """The list as the store has it now; while the store is away, as it had it last. Raises `StoreUnavailable`
+        only where it was never read: an empty list would tell clients that their torrents are gone."""
+        try:
+            return self.newest()
+        except StoreUnavailable:
+            if self._shelf is None:
+                raise
+            return self._shelf
+
+    def newest(self) -> Shelf:
+        """The list as the store has it now, for whoever acts on it. Raises `StoreUnavailable`."""
         with self._store.read() as connection:
-            if mirror.revision(connection) == self._shelf.revision:
+            if self._shelf is not None and mirror.revision(connection) == self._shelf.revision:
                 return self._shelf
         with self._lock:
             with self._store.read() as connection:
                 newest, floor = mirror.revision(connection), mirror.floor(connection)
-                known = self._shelf if self._shelf.revision >= floor else Shelf()  # else removals may be forgotten
+                known = self._shelf or Shelf()
+                if not floor <= known.revision <= newest:
+                    known = Shelf()  # removals may be forgotten, or the database is a backup that was restored
                 changed = mirror.changed_since(connection, known.revision)
+                labelled = {kind: tuple(labels.every(connection, kind)) for kind in Kind}
                 states = health.states(connection)
             away = {name for name, state in states.items() if state.fault in (Reason.UNREACHABLE, Reason.AUTH_FAILED)}
-            self._shelf = self._caught_up(known, newest, floor, changed, away)
+            caught_up = self._caught_up(known, newest, floor, changed, away)
+            self._shelf = replace(caught_up, floor=floor, labels=labelled)
             return self._shelf
 
     def _caught_up(self, known: Shelf, newest: int, floor: int, changed: Iterable[MirrorRow], away: set[str]) -> Shelf:

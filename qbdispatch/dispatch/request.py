@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from qbdispatch.config.settings import DispatcherSettings, gib
+from qbdispatch.scoring.model import Policy
 from qbdispatch.torrents.source import TorrentSource
 
 
 class SizeSource(StrEnum):
     """Where the size of a torrent was taken from; the first that is known, in this order."""
 
+    PRESENT = "its data is there already"
     TORRENT = "torrent file"
     ESTIMATE = "size_estimate_gb"
     MAGNET = "magnet's xl"
@@ -50,3 +52,14 @@ def size_of(submission: Submission, settings: DispatcherSettings) -> tuple[int, 
     if submission.category in settings.category_sizes_gb:
         return gib(settings.category_sizes_gb[submission.category]), SizeSource.CATEGORY
     return gib(settings.default_size_gb), SizeSource.DEFAULT
+
+
+def policy(settings: DispatcherSettings, stale_after_seconds: float) -> Policy:
+    """The user's wishes in scoring's own type."""
+    return Policy(
+        disk_weight=settings.disk_weight,
+        download_weight=settings.download_weight,
+        bandwidth_weight=settings.bandwidth_weight,
+        min_score=settings.min_score,
+        stale_after_seconds=stale_after_seconds,
+    )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -12,7 +13,8 @@ from qbdispatch.config.settings import ArrSettings, Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.documents import gigabytes, rfc3339, verdict_document
 from qbdispatch.dispatch.folders import clashes, known_save_paths
-from qbdispatch.dispatch.ledger import policy
+from qbdispatch.dispatch.request import policy
+from qbdispatch.logs import forwarded_headers
 from qbdispatch.nodes.errors import NodeError, NodeUnreachable
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Request, Verdict
@@ -40,7 +42,7 @@ def survey_nodes(settings: Settings, store: Store, fleet: Fleet) -> list[dict[st
     accesses = list(fleet.members.values())
     silent = Pulse(NodeUnreachable(f"no answer within {DEADLINE_SECONDS:g} s"))
     pulses = dict(zip(fleet.members, _ask_all(_pulse, accesses, silent), strict=True))
-    now = time.time()
+    now = store.now()
     with store.read() as connection:
         gathered = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
         latest = snapshots.latest(connection)
@@ -72,7 +74,7 @@ def _ask_all(ask: Callable[[Asked], Answer], asked: Sequence[Asked], silent: Ans
     if not asked:
         return []
     pool = ThreadPoolExecutor(len(asked), thread_name_prefix="survey")
-    futures = [pool.submit(ask, one) for one in asked]
+    futures = [pool.submit(copy_context().run, ask, one) for one in asked]
     done, _ = wait(futures, DEADLINE_SECONDS)
     pool.shutdown(wait=False, cancel_futures=True)
     return [future.result() if future in done else silent for future in futures]
@@ -116,7 +118,7 @@ def _arr_status(instance: ArrSettings) -> dict[str, Any]:
     try:
         response = requests.get(
             f"{instance.url}/system/status",
-            headers={"X-Api-Key": instance.api_key},
+            headers={"X-Api-Key": instance.api_key, **forwarded_headers()},
             timeout=(ANSWER_SECONDS, ANSWER_SECONDS),
             allow_redirects=False,
         )

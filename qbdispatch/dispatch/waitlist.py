@@ -3,15 +3,15 @@
 Each method is one short transaction. The claim for a held torrent is the ledger's.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import holding
 from qbdispatch.dispatch.documents import held_document
-from qbdispatch.dispatch.ledger import Ledger, list_expected, policy
-from qbdispatch.dispatch.request import Submission
+from qbdispatch.dispatch.expecting import list_expected
+from qbdispatch.dispatch.ledger import Ledger
+from qbdispatch.dispatch.request import Submission, policy
 from qbdispatch.scoring.model import Request
 from qbdispatch.scoring.queueing import first_that_fits
 from qbdispatch.store import claims, decisions, facts, held
@@ -36,7 +36,7 @@ class Waitlist:
 
     def next_to_place(self, leave_out: set[int]) -> held.Held | None:
         """The oldest that may be placed and that has room now; see `scoring.queueing`."""
-        now = time.time()
+        now = self._store.now()
         with self._store.read() as connection:
             due = [one for one in held.due(connection, now) if one.id not in leave_out]
             if not due:
@@ -59,7 +59,7 @@ class Waitlist:
 
     def put_off(self, one: held.Held, document: dict[str, Any], seconds: float) -> None:
         """Nodes have failed to take it: it is tried again in so many seconds, and reserves nothing until then."""
-        now = time.time()
+        now = self._store.now()
         with self._store.write() as connection:
             decisions.keep(connection, one.decision_id, held_document(document), decided_at=now)
             held.change(connection, one.id, next_at=now + seconds)
@@ -74,7 +74,7 @@ class Waitlist:
 
     def settle(self, one: held.Held, submission: Submission) -> None:
         """If it is on a node: list it there and hold it no longer, at one moment."""
-        now = time.time()
+        now = self._store.now()
         with self._store.write() as connection:
             known = self._ledger.find(connection, one.hashes)
             if known is None or (known.claim and known.claim.phase is claims.Phase.ADDING):

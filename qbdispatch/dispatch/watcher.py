@@ -13,8 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from qbdispatch import meters
 from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
+from qbdispatch.dispatch.complaint import Complaint
 from qbdispatch.dispatch.heal import heal
 from qbdispatch.dispatch.labelling import Work, carry_out, compare
 from qbdispatch.dispatch.mirroring import NodeMirror
@@ -64,6 +66,7 @@ class Watcher:
         self._next_poll = 0.0
         self._took: float | None = None
         self._failures = 0
+        self._complaint = Complaint(log)
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
@@ -80,9 +83,10 @@ class Watcher:
         except NodeError as error:
             return self._failed(error)
         except StoreUnavailable as error:
-            log.error("node %s: %s", self._access.node.name, error)
+            self._complaint.say(f"node {self._access.node.name}: {error}")
             self._begin_anew()  # what the last poll changed was not written
             return self._interval
+        self._complaint.over()
         if self._failures:
             log.warning("node %s answers again", self._access.node.name)
         self._failures = 0
@@ -92,11 +96,12 @@ class Watcher:
         self._access.call(lambda cookies: self._access.client.transfer(cookies, ALIVE_TIMEOUT_SECONDS))
         with self._store.write() as connection:
             if self._leads(connection):
-                health.record_answer(connection, self._access.node.name, time.time())
+                health.record_answer(connection, self._access.node.name, self._store.now())
 
     def _poll(self) -> None:
-        polled_at, started = time.time(), time.monotonic()
+        polled_at, started = self._store.now(), time.monotonic()
         answer = self._access.call(lambda cookies: self._access.client.maindata(cookies, self._view.rid))
+        meters.poll_took(self._access.node.name, time.monotonic() - started)
         pause = self._pause_after(time.monotonic() - started)
         self._next_poll = time.monotonic() + pause - self._interval / 2
         change = self._view.apply(answer, now=started, interval_seconds=pause)
@@ -146,7 +151,7 @@ class Watcher:
             if not self._leads(connection):
                 self._begin_anew()
                 return []
-            health.record_answer(connection, name, time.time())
+            health.record_answer(connection, name, self._store.now())
             snapshots.keep(connection, self._snapshot(polled_at))
             mirror.keep_state(connection, name, self._view.server_state)
             if self._preferences is not None:

@@ -15,6 +15,7 @@ import requests
 from qbittorrentapi.exceptions import HTTP409Error
 
 from qbdispatch.config.settings import NodeSettings
+from qbdispatch.logs import forwarded_headers
 from qbdispatch.nodes.dialects import AddReply, add_fields, read_add_reply
 from qbdispatch.nodes.errors import NodeRefused
 from qbdispatch.nodes.paths import to_node
@@ -37,7 +38,7 @@ class NodeClient:
         """A new session's cookies; empty where the node lets us in without. Raises `NodeAuthFailed` on a no."""
         client = new_client(self.node)
         with closing(client), in_our_words(self.node):
-            client.auth_log_in()
+            client.auth_log_in(requests_args={"headers": forwarded_headers()})
             return {cookie.name: cookie.value or "" for cookie in client.cookies}
 
     def version(self, cookies: Cookies, timeout_seconds: float | None = None) -> str:
@@ -113,7 +114,8 @@ class NodeClient:
 
     def _args(self, cookies: Cookies, timeout_seconds: float | None = None) -> dict[str, Any]:
         answer = self.node.timeout_s if timeout_seconds is None else timeout_seconds
-        return {"cookies": dict(cookies), "timeout": (min(CONNECT_TIMEOUT_SECONDS, answer), answer)}
+        timeout = (min(CONNECT_TIMEOUT_SECONDS, answer), answer)
+        return {"cookies": dict(cookies), "timeout": timeout, "headers": forwarded_headers()}
 
     @contextmanager
     def _client(self) -> Iterator[OneShotClient]:

@@ -19,6 +19,11 @@ def to_client(path: str, rules: Sequence[PathRule]) -> str:
     return _replace(path, [(rule.from_, rule.to) for rule in rules])
 
 
+def is_mapped(path: str, rules: Sequence[PathRule]) -> bool:
+    """Whether a path that a client sent lies in a folder that these rules name."""
+    return any(_is_within(path, rule.to) for rule in rules)
+
+
 def folder_key(path: str) -> str:
     """The same for all spellings of one folder: closing slashes, and on Windows case and kind of slash, say nothing."""
     return _slashed(path, path).rstrip("/").lower() if _is_windows(path) else path.rstrip("/")
@@ -26,12 +31,16 @@ def folder_key(path: str) -> str:
 
 def _replace(path: str, prefixes: Sequence[tuple[str, str]]) -> str:
     for old, new in sorted(prefixes, key=lambda pair: len(pair[0]), reverse=True):
-        stem = old.rstrip("/\\")
-        rest = path[len(stem) :]
-        if _slashed(path, old).startswith(_slashed(stem, old)) and (not rest or _slashed(rest, old)[0] == "/"):
-            rest = _slashed(rest, old)
+        if _is_within(path, old):
+            rest = _slashed(path[len(old.rstrip("/\\")) :], old)
             return new.rstrip("/\\") + (rest.replace("/", "\\") if _is_windows(new) else rest)
     return path
+
+
+def _is_within(path: str, folder: str) -> bool:
+    stem = folder.rstrip("/\\")
+    rest = path[len(stem) :]
+    return _slashed(path, folder).startswith(_slashed(stem, folder)) and (not rest or _slashed(rest, folder)[0] == "/")
 
 
 def _slashed(path: str, prefix: str) -> str:

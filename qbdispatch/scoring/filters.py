@@ -65,6 +65,14 @@ def accepts_category(question: Question) -> Rejection | None:
     return Rejection(Reason.CATEGORY_NOT_ACCEPTED, f"{shown} not accepted; accepts {', '.join(sorted(accepted))}")
 
 
+def has_its_folder(question: Question) -> Rejection | None:
+    """A torrent that is to be in a folder of certain nodes can go nowhere else."""
+    homes = question.request.homes
+    if not homes or question.node.name in homes:
+        return None
+    return Rejection(Reason.PATH_ELSEWHERE, f"its save path belongs to {', '.join(sorted(homes))}")
+
+
 def below_max_downloads(question: Question) -> Rejection | None:
     """With `max_downloads: 3` the third download is admitted and the fourth refused."""
     node = question.node
@@ -100,6 +108,7 @@ FILTERS: tuple[Filter, ...] = (
     not_draining,
     not_tried,
     accepts_category,
+    has_its_folder,
     below_max_downloads,
     has_room,
     not_reserved,

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     MISSING_FREE_SPACE = "missing_free_space"
     SCORE_BELOW_MINIMUM = "score_below_minimum"
     ALREADY_TRIED = "already_tried"
+    PATH_ELSEWHERE = "path_elsewhere"
     RESERVED = "reserved"
 
 
@@ -65,11 +66,13 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be placed. `size_bytes` is the best estimate there is; `already_tried` maps node name to failure."""
+    """What is to be placed. `size_bytes` is the best estimate there is; `already_tried` maps node name to failure.
+    `homes` are the nodes that its folder belongs to; empty where any node will do."""
 
     size_bytes: int
     category: str = ""
     already_tried: Mapping[str, str] = field(default_factory=dict)
+    homes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

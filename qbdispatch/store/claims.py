@@ -93,6 +93,12 @@ def totals(connection: Connection) -> dict[str, Total]:
     return {node: Total(int(size), int(count), since) for node, size, count, since in connection.execute(query)}
 
 
+def by_phase(connection: Connection) -> dict[Phase, tuple[int, int]]:
+    """How many claims there are, and their bytes."""
+    query = select(claims.c.phase, func.count(), func.sum(claims.c.bytes)).group_by(claims.c.phase)
+    return {Phase(phase): (int(number), int(size)) for phase, number, size in connection.execute(query)}
+
+
 def mark(connection: Connection, claim_id: int, **values: Any) -> bool:
     """Change a claim; `False` if it is gone."""
     return connection.execute(update(claims).where(claims.c.id == claim_id).values(values)).rowcount > 0

@@ -7,7 +7,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from qbdispatch.scoring.model import Reason
 from qbdispatch.store import mirror
-from qbdispatch.store.tables import node_states
+from qbdispatch.store.tables import counters, node_states
+
+BEGUN = "begun"
+"""The counter that has the second in which a store was made that knows nothing of any node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,30 @@ def states(connection: Connection) -> dict[str, NodeState]:
     return {row["node"]: NodeState(**row | {"fault": row["fault"] and Reason(row["fault"])}) for row in rows}
 
 
-def register(connection: Connection, names: Iterable[str]) -> None:
-    """Make sure that every configured node has a row."""
-    for name in set(names) - states(connection).keys():
+def register(connection: Connection, names: Iterable[str], now: float = 0.0) -> None:
+    """Make sure that every configured node has a row. The first ever tell that the store begins `now`."""
+    known = states(connection).keys()
+    if not known:
+        _begin(connection, int(now))
+    for name in set(names) - known:
         connection.execute(insert(node_states).values(node=name, draining=False, fault_detail="", failures=0))
+
+
+def _begin(connection: Connection, now: int) -> None:
+    """A store that was rebuilt from next to nothing tells it already."""
+    if not connection.execute(update(counters).where(counters.c.name == BEGUN).values(value=now)).rowcount:
+        connection.execute(insert(counters).values(name=BEGUN, value=now))
+
+
+def begun_at(connection: Connection) -> float:
+    """When the store began, or began anew after a damage; long ago for one that does not tell."""
+    return float(connection.execute(select(counters.c.value).where(counters.c.name == BEGUN)).scalar() or 0)
+
+
+def end_beginning(connection: Connection) -> None:
+    """All first nodes are known, or were waited for: one that is added from now on keeps nobody waiting."""
+    begun = (counters.c.name == BEGUN) & (counters.c.value > 0)
+    connection.execute(update(counters).where(begun).values(value=0))
 
 
 def set_draining(connection: Connection, node: str, draining: bool) -> None:

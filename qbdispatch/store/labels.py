@@ -4,6 +4,7 @@ One that was removed through us is kept as gone, so that it is also taken off no
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, and_, insert, select, update
@@ -18,10 +19,26 @@ class Kind(StrEnum):
     TAG = "tag"
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A category or tag; `revision` is that of its last change. Tags have the save path ""."""
+
+    name: str
+    save_path: str
+    gone: bool
+    revision: int
+
+
 def defined(connection: Connection, kind: Kind) -> dict[str, str]:
     """Name to save path (as clients know it; "" for tags) of all that exist, by name."""
     query = select(labels.c.name, labels.c.save_path).where(labels.c.kind == kind, labels.c.gone.is_(False))
     return {row.name: row.save_path for row in connection.execute(query.order_by(labels.c.name))}
+
+
+def every(connection: Connection, kind: Kind) -> list[Label]:
+    """All, by name, those that are gone included."""
+    query = select(labels.c.name, labels.c.save_path, labels.c.gone, labels.c.revision).where(labels.c.kind == kind)
+    return sorted((Label(*row) for row in connection.execute(query)), key=lambda label: label.name)
 
 
 def gone(connection: Connection, kind: Kind) -> set[str]:
@@ -42,12 +59,3 @@ def drop(connection: Connection, kind: Kind, names: Iterable[str], *, revision: 
     """Remove these."""
     mine = and_(labels.c.kind == kind, labels.c.name.in_(list(names)))
     connection.execute(update(labels).where(mine).values(gone=True, revision=revision))
-
-
-def changed_since(connection: Connection, kind: Kind, revision: int) -> tuple[dict[str, str], list[str]]:
-    """What came or changed after a revision, and what went."""
-    query = select(labels.c.name, labels.c.save_path, labels.c.gone).where(
-        labels.c.kind == kind, labels.c.revision > revision
-    )
-    rows = connection.execute(query.order_by(labels.c.name)).all()
-    return {row.name: row.save_path for row in rows if not row.gone}, [row.name for row in rows if row.gone]

@@ -108,6 +108,12 @@ def remove(
         connection.execute(update(mirror).where(mine).values(values))
 
 
+def any_in_folder(connection: Connection, node: str, paths: Sequence[str]) -> bool:
+    """Whether the node lists a torrent whose save path, as the node names it, is one of these."""
+    mine = and_(mirror.c.node == node, mirror.c.gone.is_(False), mirror.c.row["save_path"].as_string().in_(paths))
+    return connection.execute(select(mirror.c.node_id).where(mine).limit(1)).first() is not None
+
+
 def renew(connection: Connection, node: str, *, revision: int) -> None:
     """Let every view look anew at a node's torrents: how they are to be shown has changed."""
     mine = and_(mirror.c.node == node, mirror.c.gone.is_(False))

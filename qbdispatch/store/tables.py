@@ -4,6 +4,8 @@ Times are seconds since 1970 (UTC), sizes bytes, speeds bytes per second, hashes
 `v2` 64).
 """
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -14,12 +16,45 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
+    TypeDecorator,
 )
+from sqlalchemy import String as PlainString
+from sqlalchemy import Text as PlainText
 
 metadata = MetaData()
+
+
+def storable(value: str) -> str:
+    """Text as any database takes it, whatever a node or a client sent: PostgreSQL refuses NUL, UTF-8 half pairs."""
+    return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+class Text(TypeDecorator[str]):
+    """Any text; what is compared with a column is treated as what is stored."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
+        """Replace what cannot be stored."""
+        return None if value is None else storable(value)
+
+
+class String(TypeDecorator[str]):
+    """Text with an end: PostgreSQL refuses what is longer than its column, SQLite would keep it."""
+
+    impl = PlainString
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
+        """Replace what cannot be stored and cut off what is too long."""
+        return None if value is None else storable(value)[: self.length]
+
 
 node_states = Table(
     "node_states",
@@ -224,6 +259,7 @@ notices = Table(
     "notices",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("target", String(64), nullable=False),  # by the name that it has in answers and the log
     Column("event", String(32), nullable=False),
     Column("raised_at", Float, nullable=False),
     Column("title", Text, nullable=False),

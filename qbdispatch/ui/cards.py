@@ -1,6 +1,5 @@
 """What the dashboard shows of each node, gathered from the store alone: no node is asked, so none can hold it up."""
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,8 @@ from qbdispatch.config.settings import NodeSettings
 from qbdispatch.dispatch.folders import clashes, known_save_paths
 from qbdispatch.dispatch.history import SAMPLE_SECONDS, TREND_SECONDS, seconds_until_full
 from qbdispatch.dispatch.leader import LEASE
-from qbdispatch.dispatch.ledger import policy
 from qbdispatch.dispatch.library import Shelf
+from qbdispatch.dispatch.request import policy
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Reason, Request, Verdict
 from qbdispatch.services import Services
@@ -145,7 +144,7 @@ class Panorama:
 
 def panorama(found: Services) -> Panorama:
     """Look at the fleet. Raises `StoreUnavailable`."""
-    settings, now = found.settings, time.time()
+    settings, now = found.settings, found.store.now()
     shelf = found.library.shelf()
     with found.store.read() as connection:
         fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)

@@ -17,6 +17,7 @@ REASONS = {
     "category_not_accepted": "Does not take this category",
     "missing_free_space": "Free space not known",
     "score_below_minimum": "Score below min_score",
+    "path_elsewhere": "Its folder or data is on another node",
     "reserved": "Its room is kept for a held torrent",
     "already_tried": "Failed to take it a moment ago",
 }

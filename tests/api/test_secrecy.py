@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 import responses
 from flask import Flask
+from sqlalchemy import select
 
+from qbdispatch.dispatch.alerting import Lookout
+from qbdispatch.logs import FORMATS, formatter
+from qbdispatch.services import EXTENSION
+from qbdispatch.store import tables
 from tests.conftest import AppMaker, node_entry, poll
 from tests.rig.scripted import ScriptedNode
 from tests.rig.swarm import made_up_magnet
 
-KINDS = ("node", "wrong", "node-key", "arr", "admin", "auth", "bearer", "passkey", "cookie")
+KINDS = ("node", "wrong", "node-key", "arr", "admin", "auth", "bearer", "passkey", "cookie", "target")
 SECRETS = {kind: f"s3cret-{kind}" for kind in KINDS}
 ADMIN = {"X-API-Key": SECRETS["admin"]}
 BEARER = {"Authorization": f"Bearer {SECRETS['bearer']}"}
@@ -36,7 +41,11 @@ def _everything(app: Flask) -> list[str]:
         ("POST", "/submit", {"data": {"torrent": (io.BytesIO(TRACKER.encode()), "x")}}),
         ("POST", "/submit/preview", {"json": {"magnet": made_up_magnet().magnet + TRACKER}}),
         ("POST", "/submit", {"json": {"magnet": made_up_magnet().magnet + TRACKER, "size_estimate_gb": 9999}}),
-        *[("GET", path, {}) for path in ("/nodes", "/arr", "/decisions", "/healthz", "/readyz", "/nothing", *PAGES)],
+        *[
+            ("GET", path, {})
+            for path in ("/nodes", "/arr", "/decisions", "/healthz", "/readyz", "/nothing", "/metrics", *PAGES)
+        ],
+        ("POST", "/notifications/test", {}),
         ("POST", "/nodes/n0/drain", {}),
         ("POST", "/nodes/n0/resume", {}),
         ("POST", "/nodes/n0/nothing", {}),
@@ -76,6 +85,7 @@ def test_no_secret_is_ever_told(make_app: AppMaker, scripted: Any, caplog: pytes
         entries,
         arr_instances=instances,
         dispatcher={"admin_api_key": SECRETS["admin"]},
+        notifications={"targets": [f"json://u:{SECRETS['target']}@127.0.0.1:1/{SECRETS['target']}"]},
         auth={"username": "user", "password": SECRETS["auth"], "api_keys": [SECRETS["bearer"]]},
     )
     told: list[str] = []
@@ -90,7 +100,14 @@ def test_no_secret_is_ever_told(make_app: AppMaker, scripted: Any, caplog: pytes
         nodes[0].garbage = "html"
         poll(app)
         told += _everything(app)
-    told += [record.getMessage() + str(record.exc_info or "") + str(record.exc_text or "") for record in caplog.records]
+    for format_ in FORMATS:
+        shape = formatter(format_)
+        told += [shape.format(record) + str(record.exc_info or "") for record in caplog.records]
+    Lookout(app.extensions[EXTENSION].store, app.extensions[EXTENSION].settings).work()
+    with app.extensions[EXTENSION].store.read() as connection:
+        waiting = connection.execute(select(tables.notices)).all()
+    assert {row.event for row in waiting} >= {"refused", "auth_failed"}
+    told += [str(row) for row in waiting]
     told += [repr(value) for value in app.extensions["qbdispatch"].fleet.members.values()]
     told.append(repr(app.extensions["qbdispatch"].settings))
     assert len(told) > 100

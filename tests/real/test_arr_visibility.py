@@ -20,7 +20,7 @@ from tests.rig.processes import process_state, wait_until
 from tests.rig.qbittorrent import RealNode
 from tests.rig.swarm import made_up_magnet, make_torrent
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 INTERVAL_SECONDS = 2.0
 SLACK_SECONDS = 0.5
 WORKERS = 3

@@ -10,7 +10,7 @@ from tests.real.conftest import StartDispatcher, StartNode, copies, fleet_of, su
 from tests.rig.processes import wait_until
 from tests.rig.swarm import made_up_magnet
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 TIMEOUT_S = 4
 
 

@@ -19,6 +19,7 @@ from typing import Literal
 import pytest
 
 from tests.rig.disks import why_no_mounts
+from tests.rig.postgres import binaries
 
 Version = Literal["4.5.2", "5.1.0", "5.3.0"]
 VERSIONS: tuple[Version, ...] = ("4.5.2", "5.1.0", "5.3.0")
@@ -69,6 +70,16 @@ def require(version: Version) -> None:
     if os.environ.get("CI") == "true" and version != MAY_BE_MISSING:
         pytest.fail(f"{message} (CI=true: run scripts/setup as root)")
     print(message)
+    pytest.skip(message)
+
+
+def require_postgres() -> None:
+    """Skip the test where no PostgreSQL server is installed; with CI=true fail it instead."""
+    if binaries() is not None:
+        return
+    message = "no PostgreSQL server is installed; run scripts/setup as root"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
     pytest.skip(message)
 
 

@@ -1,6 +1,6 @@
 """The dispatcher as users run it: gunicorn with several workers, on a port and a store of its own.
 
-Owns: its folder with the configuration, its processes, and looking into its log and its store's file.
+Owns: its folder with the configuration, its processes, and looking into its log and its store.
 """
 
 from __future__ import annotations
@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import requests
 import yaml
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 
 from tests.rig.processes import ChildProcess, children_of, free_port, process_state, wait_until
 
@@ -68,6 +69,10 @@ class Dispatcher:
     @property
     def store_path(self) -> Path:
         return self.folder / "qbdispatch.sqlite3"
+
+    @property
+    def database_url(self) -> str:
+        return self.config.get("database_url") or f"sqlite:///{self.store_path}"
 
     @property
     def pid(self) -> int:
@@ -137,19 +142,20 @@ class Dispatcher:
 
     def leader_pid(self) -> int | None:
         """The worker that holds the poller's lease, as the store says; None while nobody does."""
-        if not self.store_path.exists():
+        engine = create_engine(self.database_url)
+        try:
+            with engine.connect() as store:
+                owner = store.exec_driver_sql("SELECT owner FROM leases WHERE name = 'poller'").scalar()
+        except DBAPIError:
             return None
-        with closing(sqlite3.connect(f"file:{self.store_path}?mode=ro", uri=True, timeout=5)) as store:
-            try:
-                row = store.execute("SELECT owner FROM leases WHERE name = 'poller'").fetchone()
-            except sqlite3.OperationalError:
-                return None
-        return None if row is None or not row[0] else int(row[0].rsplit(":", 2)[1])
+        finally:
+            engine.dispose()
+        return int(owner.rsplit(":", 2)[1]) if owner else None
 
     def _prepare(self) -> None:
         folder = self._folder = Path(tempfile.mkdtemp(prefix="qbd-dispatcher-"))
         self._cleanup.callback(shutil.rmtree, folder)
-        settings = {"database_url": f"sqlite:///{self.store_path}"} | self.config
+        settings = self.config | {"database_url": self.database_url}
         # It holds the nodes' passwords.
         self.config_path.touch(mode=0o600)
         self.config_path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
@@ -164,6 +170,7 @@ class Dispatcher:
                 "QBDISPATCH_THREADS": str(self._threads),
                 "WEB_CONCURRENCY": str(self._workers),
                 "NO_PROXY": "127.0.0.1,localhost",
+                "TMPDIR": str(folder),  # where a killed master leaves the folder of its workers' figures
             }
             | self._env,
         )

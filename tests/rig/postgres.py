@@ -5,15 +5,17 @@ The server refuses to run as root, so it runs as the user `postgres` that Debian
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.rig.processes import ChildProcess, free_port, wait_until
+from tests.rig.processes import ChildProcess, children_of, free_port, wait_until
 
 USER = "postgres"
 START_SECONDS = 30.0
@@ -75,8 +77,16 @@ class Postgres:
         """SIGKILL for the postmaster; its backends end by themselves as soon as they notice."""
         self.process.kill()
 
+    def signal(self, number: signal.Signals) -> None:
+        """To the postmaster and all its backends: SIGSTOP is a machine that hangs, SIGCONT its return."""
+        for pid in (self.process.pid, *children_of(self.process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def close(self) -> None:
         """End it and remove its data; once more is harmless."""
+        if self._child is not None and self._child.running:
+            self.signal(signal.SIGCONT)
         self._cleanup.close()
         self._child = None
 
@@ -107,7 +117,7 @@ class Postgres:
         if not self.process.running:
             raise AssertionError("PostgreSQL ended while starting")
         assert self._programs is not None
-        asked = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER]
+        asked = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER]
         return subprocess.run(asked, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -77,6 +77,7 @@ class ScriptedNode:
         self.documents: dict[tuple[str, str], Any] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.calls: Counter[str] = Counter()
+        self.request_ids: list[str | None] = []
         self.adds: list[tuple[str, dict[str, str]]] = []
         self.add_requests: list[dict[str, str]] = []
         self.failed_logins = 0
@@ -157,6 +158,7 @@ class ScriptedNode:
         endpoint = request.path.removeprefix("/api/v2/")
         with self._lock:
             self.calls[endpoint] += 1
+            self.request_ids.append(request.headers.get("X-Request-ID"))
         delay_seconds = self.delay_seconds.get(endpoint, self.delay_seconds.get("*", 0))
         if delay_seconds and self._closing.wait(delay_seconds):
             raise hang_up(request)

@@ -1,5 +1,6 @@
 """Where the store is."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,51 @@ def test_what_is_written_goes_before_the_data_folder(tmp_path: Path) -> None:
     assert database_url(tmp_path, "database_url: sqlite:///q/r.db\n", environ) == f"sqlite:///{tmp_path}/q/r.db"
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/db", "mysql://h", "sqlite+pysqlite:///x", "q.sqlite3"])
-def test_other_databases_are_refused_for_now(url: str) -> None:
-    """The fault says when PostgreSQL comes, and nothing of the address."""
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://u:p%40ss@db.example/qb",
+        "postgresql+psycopg://u@[::1]:5433/qb?sslmode=require",
+        "postgresql+psycopg://db/qb",
+    ],
+)
+def test_a_postgresql_database_is_taken_as_it_is(tmp_path: Path, url: str) -> None:
+    """No folder is put in front of it."""
+    assert database_url(tmp_path, f"database_url: {url}\n", {"QBDISPATCH_DATA": "/data"}) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hunter2@h/db", "postgres://u:hunter2@h/db", "postgresql+asyncpg://h/db"]
+)
+def test_other_drivers_of_postgresql_are_told_the_right_one(url: str) -> None:
+    """What most people write first; nothing of the address is in the message."""
     message = faults_of(f"{NODE}database_url: {url}\n")["database_url"]
-    assert "PostgreSQL comes with" in message
+    assert "postgresql+psycopg://" in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hunter2@h", "q.sqlite3"])
+def test_other_databases_are_refused(url: str) -> None:
+    """The fault says what there is, and nothing of the address."""
+    message = faults_of(f"{NODE}database_url: {url}\n")["database_url"]
+    assert "sqlite:" in message
+    assert "postgresql+psycopg://" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("end", ["", "/", "h", "h/", "/db", "h:x/db", "u:hunter2@h:0/db"])
+def test_a_postgresql_address_without_host_or_database_is_refused(end: str) -> None:
+    """The driver would guess both from the user's name and the environment."""
+    message = faults_of(f"{NODE}database_url: 'postgresql+psycopg://{end}'\n")["database_url"]
+    assert "HOST/DATABASE" in message
+    assert "hunter2" not in message
+
+
+def test_without_the_driver_the_fault_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    message = faults_of(f"{NODE}database_url: postgresql+psycopg://h/db\n")["database_url"]
+    assert "pip install 'qbdispatch[postgresql]'" in message
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,38 @@ def test_the_compose_file_is_as_promised() -> None:
     assert "qbdispatch-data" in compose["volumes"]
 
 
+def test_the_compose_file_for_several_hosts_is_as_promised() -> None:
+    """Two dispatchers alike on one database behind nginx, each part watched and started in order."""
+    compose = yaml.safe_load((ROOT / "docker-compose.ha.yml").read_text())
+    services = compose["services"]
+    assert set(services) == {"nginx", "dispatcher-1", "dispatcher-2", "postgres"}
+    assert services["dispatcher-1"] == services["dispatcher-2"]
+    assert services["dispatcher-1"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["dispatcher-1"]["volumes"] == ["./config.yaml:/app/config.yaml:ro"]
+    assert services["nginx"]["ports"] == ["8000:80"]
+    assert [name for name in ("nginx", "postgres") if "healthcheck" not in services[name]] == []
+    mounted = [volume.split(":") for service in services.values() for volume in service["volumes"]]
+    assert {source for source, *_ in mounted if not source.startswith("./")} == set(compose["volumes"])
+    assert [source for source, *_ in mounted if source.startswith("./deploy") and not (ROOT / source).exists()] == []
+    assert {network for service in services.values() for network in service["networks"]} == set(compose["networks"])
+
+
+def test_nginx_knows_the_dispatchers_of_the_compose_file_and_repeats_no_post() -> None:
+    """Names and port are those of the compose file; idle connections end here before they end there."""
+    compose = yaml.safe_load((ROOT / "docker-compose.ha.yml").read_text())
+    nginx = re.sub(r"#.*", "", (ROOT / "deploy/nginx.conf").read_text())
+    servers = re.findall(r"server ([\w-]+):8000 ", nginx)
+    assert servers == [name for name in compose["services"] if name.startswith("dispatcher")]
+    assert "non_idempotent" not in nginx
+    assert "proxy_next_upstream error timeout http_502 http_503;" in nginx
+
+
 def test_containers_are_given_the_time_that_gunicorn_takes_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker kills after 10 s unless told otherwise."""
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    grace = int(compose["services"]["qb-dispatcher"]["stop_grace_period"].removesuffix("s"))
-    assert grace > gunicorn_settings(monkeypatch)["graceful_timeout"]
+    for file, name in (("docker-compose.yml", "qb-dispatcher"), ("docker-compose.ha.yml", "dispatcher-1")):
+        compose = yaml.safe_load((ROOT / file).read_text())
+        grace = int(compose["services"][name]["stop_grace_period"].removesuffix("s"))
+        assert grace > gunicorn_settings(monkeypatch)["graceful_timeout"]
 
 
 def test_gunicorn_takes_each_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from qbdispatch.dispatch.chores import Chore, purging
+from qbdispatch.config.settings import AuthSettings, DispatcherSettings
+from qbdispatch.dispatch.chores import Chore, advising, purging
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.store import mirror
 from qbdispatch.store.engine import Store, StoreUnavailable
@@ -78,3 +80,15 @@ def test_purging_lets_the_mirror_forget(store: Store) -> None:
     with store.read() as connection:
         assert mirror.changed_since(connection, 0) == []
         assert mirror.floor(connection) == 2
+
+
+def test_open_doors_are_said_when_a_term_begins(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """By the one worker that leads, at once; what is locked is not mentioned."""
+    chore = advising(bench.settings)
+    assert chore.at_once
+    chore.work()
+    assert [text in caplog.text for text in ("auth is not configured", "admin_api_key is not configured")] == [True] * 2
+    caplog.clear()
+    locked = DispatcherSettings(admin_api_key="k")
+    advising(replace(bench.settings, dispatcher=locked, auth=AuthSettings(api_keys=("k",)))).work()
+    assert caplog.text == ""

@@ -21,6 +21,8 @@ from tests.rig.swarm import made_up_magnet, make_torrent
 from tests.unit.dispatch.bench import Bench, adds, at_once, codes, submission
 from tests.unit.dispatch.conftest import BenchMaker
 
+pytestmark = pytest.mark.both_stores
+
 NodeMaker = Callable[..., ScriptedNode]
 
 
@@ -157,13 +159,27 @@ def test_a_record_on_a_node_that_is_no_longer_configured_does_not_count(
 
 
 def test_the_log_tells_each_outcome_in_one_line(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """Name, hash, status and node."""
+    """Outcome, name, hash, size, node, how many adds it took and how long, and which decision has more."""
     caplog.set_level("INFO", "qbdispatch")
     made = make_torrent("my title", GIB)
-    bench.submit(made)
-    lines = [record.getMessage() for record in caplog.records if "submission" in record.getMessage()]
-    assert len(lines) == 1
-    assert f'"my title" ({made.hash}): accepted on n900' in lines[0]
+    placed, again = bench.submit(made), bench.submit(made)
+    refused = bench.submit(make_torrent("big", 2000 * GIB))
+    lines = [(record.getMessage(), vars(record)["fields"]) for record in caplog.records if "fields" in vars(record)]
+    assert [said for said, _ in lines] == ["submission accepted", "submission duplicate", "submission rejected"]
+    first, second, third = (told for _, told in lines)
+    wanted = {
+        "status": "accepted",
+        "node": "n900",
+        "hash": made.hash,
+        "name": "my title",
+        "size_gb": 1.0,
+        "attempts": 1,
+    }
+    assert first.items() >= (wanted | {"decision": placed.decision_id}).items()
+    assert (second["node"], second["decision"], second["attempts"]) == ("n900", again.decision_id, 0)
+    assert (third["node"], third["decision"]) == (None, refused.decision_id)
+    assert "insufficient_space" in third["reason"]
+    assert all(told["ms"] > 0 for _, told in lines)
 
 
 def test_a_claim_of_an_accepted_torrent_is_marked_so(bench: Bench) -> None:

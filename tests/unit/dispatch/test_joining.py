@@ -17,6 +17,8 @@ from tests.rig.swarm import MadeTorrent, made_up_magnet, make_torrent
 from tests.unit.dispatch.bench import Bench, adds, at_once, put
 from tests.unit.dispatch.conftest import BenchMaker
 
+pytestmark = pytest.mark.both_stores
+
 NodeMaker = Callable[..., ScriptedNode]
 
 

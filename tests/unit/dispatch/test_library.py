@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import delete, text, update
 
 from qbdispatch.dispatch.library import Library, Shelf
 from qbdispatch.scoring.model import Reason
-from qbdispatch.store import health, mirror
-from qbdispatch.store.engine import Store
+from qbdispatch.store import health, mirror, tables
+from qbdispatch.store.engine import Store, StoreUnavailable
 from tests.unit.dispatch.shelves import OTHER, V1, V2, drop, library_over, purge, write
+
+pytestmark = pytest.mark.both_stores
 
 
 @pytest.fixture
@@ -125,6 +128,29 @@ def test_a_worker_that_slept_over_two_purges_does_not_list_what_went_meanwhile(s
     purge(store)
     purge(store)
     assert _listed(library.shelf()) == {OTHER: "a"}
+
+
+def test_a_worker_lists_what_a_restored_backup_has(store: Store, library: Library) -> None:
+    """Its revision is older than the one that the worker knows."""
+    write(store, "a", V1)
+    write(store, "a", OTHER)
+    assert len(library.shelf().by_hash) == 2
+    with store.write() as connection:
+        connection.execute(delete(tables.mirror).where(tables.mirror.c.node_id == OTHER))
+        connection.execute(update(tables.counters).values(value=1))
+    assert _listed(library.shelf()) == {V1: "a"}
+
+
+def test_while_the_store_is_away_the_list_is_as_it_was_last(store: Store, library: Library) -> None:
+    """A worker that never saw it says that it cannot tell, for an empty list would say that all is gone."""
+    write(store, "a", V1)
+    new, before = library_over(store), library.shelf()
+    with store.write() as connection:
+        connection.execute(text("ALTER TABLE mirror RENAME TO away"))
+        connection.execute(text("ALTER TABLE counters RENAME TO away_too"))
+    assert library.shelf() is before
+    with pytest.raises(StoreUnavailable):
+        new.shelf()
 
 
 def test_removals_that_no_client_can_ask_for_any_more_are_forgotten(store: Store, library: Library) -> None:

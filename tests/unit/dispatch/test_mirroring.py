@@ -14,6 +14,8 @@ from qbdispatch.store import mirror, placements
 from qbdispatch.store.engine import Store
 from tests.unit.dispatch.shelves import OTHER, V1, V2
 
+pytestmark = pytest.mark.both_stores
+
 START = 1000.0
 MANY = [f"{number:040x}" for number in range(20)]
 

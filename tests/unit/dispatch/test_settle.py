@@ -20,6 +20,8 @@ from tests.rig.swarm import MadeTorrent, made_up_magnet, make_torrent
 from tests.unit.dispatch.bench import Bench, at_once, now, put
 from tests.unit.dispatch.conftest import BenchMaker
 
+pytestmark = pytest.mark.both_stores
+
 NodeMaker = Callable[..., ScriptedNode]
 XL = f"&xl={10 * GIB}"
 

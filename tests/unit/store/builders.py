@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -56,17 +55,10 @@ def snapshot(node: str = "a", **changes: Any) -> Snapshot:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Store]:
-    """One more worker's handle on the file."""
-    store = Store(f"sqlite:///{path}")
+def opened(url: str) -> Iterator[Store]:
+    """One more worker's handle."""
+    store = Store(url)
     try:
         yield store
     finally:
         store.close()
-
-
-def impatient(store: Store, milliseconds: int = 20) -> Store:
-    """The pooled connection of this store waits only so long for the lock; the store must not be in use."""
-    with store.read() as connection:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
-    return store

@@ -1,7 +1,6 @@
 """Stores that several workers share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
@@ -18,7 +17,7 @@ def connection(store: Store) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def second(store: Store, tmp_path: Path) -> Iterator[Store]:
-    """Another worker's handle on the same file as `store`."""
-    with opened(tmp_path / "store.sqlite3") as other:
+def second(store: Store, store_url: str) -> Iterator[Store]:
+    """Another worker's handle on the same database as `store`."""
+    with opened(store_url) as other:
         yield other

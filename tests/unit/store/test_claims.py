@@ -8,6 +8,8 @@ from qbdispatch.store.claims import Phase, Total
 from qbdispatch.torrents.source import InfoHashes
 from tests.unit.store.builders import claim, hybrid, v1, v2
 
+pytestmark = pytest.mark.both_stores
+
 BOTH = hybrid(0xABC)
 
 

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import pytest
+
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.scoring.model import NodeFacts, Reason
 from qbdispatch.store import claims, facts, health, snapshots
 from qbdispatch.store.engine import Store
 from tests.unit.store.builders import claim, hybrid, snapshot
+
+pytestmark = pytest.mark.both_stores
 
 GIB = 2**30
 

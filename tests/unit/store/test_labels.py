@@ -4,7 +4,9 @@ import pytest
 from sqlalchemy import Connection
 
 from qbdispatch.store import labels
-from qbdispatch.store.labels import Kind
+from qbdispatch.store.labels import Kind, Label
+
+pytestmark = pytest.mark.both_stores
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -19,17 +21,18 @@ def test_a_label_can_come_change_go_and_come_again(connection: Connection, kind:
     assert (labels.defined(connection, kind), labels.gone(connection, kind)) == ({"movies": "", "tv": "/c"}, set())
 
 
-def test_what_changed_since_a_revision_is_told_and_nothing_else(connection: Connection) -> None:
-    """Both what came or changed and what went."""
+def test_every_label_is_told_with_the_revision_of_its_last_change(connection: Connection) -> None:
+    """By name, also what went: lists and increments are made of it."""
     labels.define(connection, Kind.CATEGORY, {"tv": "", "old": ""}, revision=1)
     labels.define(connection, Kind.CATEGORY, {"movies": "/m"}, revision=2)
     labels.drop(connection, Kind.CATEGORY, ["old"], revision=3)
-    since = [labels.changed_since(connection, Kind.CATEGORY, revision) for revision in range(4)]
-    assert since == [
-        ({"movies": "/m", "tv": ""}, ["old"]),
-        ({"movies": "/m"}, ["old"]),
-        ({}, ["old"]),
-        ({}, []),
+    labels.define(connection, Kind.CATEGORY, {"Ähm": "", "Tv": ""}, revision=4)
+    assert labels.every(connection, Kind.CATEGORY) == [
+        Label("Tv", "", False, 4),
+        Label("movies", "/m", False, 2),
+        Label("old", "", True, 3),
+        Label("tv", "", False, 1),
+        Label("Ähm", "", False, 4),
     ]
 
 
@@ -40,4 +43,4 @@ def test_a_tag_and_a_category_of_one_name_are_two_things(connection: Connection)
     labels.drop(connection, Kind.TAG, ["tv"], revision=3)
     assert labels.defined(connection, Kind.CATEGORY) == {"tv": "/a"}
     assert labels.gone(connection, Kind.CATEGORY) == set()
-    assert labels.changed_since(connection, Kind.TAG, 0) == ({}, ["tv"])
+    assert labels.every(connection, Kind.TAG) == [Label("tv", "", True, 3)]

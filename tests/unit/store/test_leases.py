@@ -5,6 +5,8 @@ from sqlalchemy import Connection
 
 from qbdispatch.store import leases
 
+pytestmark = pytest.mark.both_stores
+
 TTL = 5.0
 
 

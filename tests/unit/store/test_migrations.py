@@ -1,6 +1,8 @@
 """The schema: what the migrations make is what the tables say, from anywhere and back."""
 
-import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, inspect
 
 from qbdispatch.store import claims, engine
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.tables import metadata
+from tests.rig.postgres import Postgres
 from tests.unit.store.builders import claim, hybrid, opened
+
+pytestmark = pytest.mark.both_stores
 
 FOLDER = str(Path(engine.__file__).with_name("migrations"))
 
@@ -33,11 +39,27 @@ def migrate(store: Store, revision: str) -> None:
         (command.downgrade if revision == "base" else command.upgrade)(config, revision)
 
 
-def tables_of(path: Path) -> set[str]:
-    plain = sqlite3.connect(path)
-    names = {name for (name,) in plain.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    plain.close()
-    return names
+@contextmanager
+def plainly(url: str) -> Iterator[Connection]:
+    """The database without a store around it."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def tables_of(url: str) -> set[str]:
+    with plainly(url) as connection:
+        return set(inspect(connection).get_table_names())
+
+
+@pytest.fixture
+def new_url(store_url: str, request: pytest.FixtureRequest) -> str:
+    """A database without any table."""
+    if store_url.startswith("sqlite"):
+        return store_url
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create_database(f"new_{uuid.uuid4().hex}")
 
 
 def test_a_new_store_is_what_the_tables_say(store: Store) -> None:
@@ -45,30 +67,40 @@ def test_a_new_store_is_what_the_tables_say(store: Store) -> None:
     assert differences(store) == []
 
 
-def test_opening_an_existing_store_keeps_what_is_in_it(store: Store, tmp_path: Path) -> None:
+def test_opening_an_existing_store_keeps_what_is_in_it(store: Store, store_url: str) -> None:
     """The second upgrade finds nothing to do."""
     with store.write() as connection:
         claim(connection, hybrid(1))
-    with opened(tmp_path / "store.sqlite3") as again:
+    with opened(store_url) as again:
         assert differences(again) == []
         with again.read() as connection:
             assert len(claims.on_node(connection, "a")) == 1
 
 
-def test_migrations_go_down_and_up_again(store: Store, tmp_path: Path) -> None:
+def test_migrations_go_down_and_up_again(new_url: str) -> None:
     """All the way down nothing of ours is left; up again it is whole."""
-    migrate(store, "base")
-    assert tables_of(tmp_path / "store.sqlite3") == {"alembic_version"}
-    migrate(store, "head")
-    assert differences(store) == []
+    with opened(new_url) as store:
+        migrate(store, "base")
+        assert tables_of(new_url) == {"alembic_version"}
+        migrate(store, "head")
+        assert differences(store) == []
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_migration_that_fails_leaves_nothing_behind(new_url: str) -> None:
     """It is one transaction: whoever clears the obstacle can start again."""
-    path = tmp_path / "store.sqlite3"
-    plain = sqlite3.connect(path)
-    plain.execute("CREATE TABLE snapshots (mine TEXT)")
-    plain.close()
-    with pytest.raises(StoreUnavailable, match="snapshots already exists"):
-        Store(f"sqlite:///{path}")
-    assert tables_of(path) == {"snapshots"}
+    with plainly(new_url) as connection:
+        connection.exec_driver_sql("CREATE TABLE snapshots (mine TEXT)")
+    with pytest.raises(StoreUnavailable, match=r'snapshots"? already exists'):
+        Store(new_url)
+    assert tables_of(new_url) == {"snapshots"}
+
+
+def test_a_schema_from_a_newer_version_is_refused_and_left_as_it_is(new_url: str) -> None:
+    """Whoever went back to an older version is told what to do."""
+    Store(new_url).close()
+    with plainly(new_url) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreUnavailable, match=r"the schema 9999 of a newer version.*put back a backup"):
+        Store(new_url)
+    with plainly(new_url) as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"

@@ -10,6 +10,8 @@ from qbdispatch.store.engine import Store
 from qbdispatch.store.mirror import Listed
 from tests.unit.store.builders import v1
 
+pytestmark = pytest.mark.both_stores
+
 A, B, C = v1(1), v1(2), v1(3)
 
 

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection
 
 from qbdispatch.scoring.model import Reason
 from qbdispatch.store import decisions, health, snapshots
 from qbdispatch.store.health import NodeState
 from tests.unit.store.builders import snapshot
+
+pytestmark = pytest.mark.both_stores
 
 
 def document(status: str = "accepted", node: str | None = "a", **more: Any) -> dict[str, Any]:

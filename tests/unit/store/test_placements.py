@@ -7,6 +7,8 @@ from qbdispatch.store import placements
 from qbdispatch.torrents.source import InfoHashes
 from tests.unit.store.builders import hybrid, v1, v2
 
+pytestmark = pytest.mark.both_stores
+
 BOTH = hybrid(0xABC)
 
 

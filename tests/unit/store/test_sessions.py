@@ -5,6 +5,8 @@ import pytest
 from qbdispatch.store.engine import Store
 from qbdispatch.store.sessions import LoginGranted, LoginTaken, Refused, Session, SessionVault
 
+pytestmark = pytest.mark.both_stores
+
 NOW = 1_000_000.0
 COOKIES = {"SID": "s1"}
 

@@ -1,5 +1,6 @@
 """What the worker processes of `test_processes` run; spawned, so that nothing is inherited but the barrier."""
 
+import time
 from multiprocessing.synchronize import Barrier
 
 from qbdispatch.store import buckets, claims
@@ -22,24 +23,27 @@ def together() -> None:
 
 
 def open_new_stores(urls: list[str]) -> None:
-    """Start on each of these files at the same moment as the other workers."""
+    """Start on each of these databases at the same moment as the other workers."""
     for url in urls:
         together()
         Store(url).close()
 
 
-def claim_if_room(url: str, worker: int, tries: int, capacity: int) -> int:
-    """The right way: look and claim in one write transaction. Answers how often there was room."""
+def claim_if_room(url: str, worker: int, tries: int, capacity: int) -> tuple[int, list[float]]:
+    """The right way: look and claim in one write transaction. Answers how often there was room, and the seconds that
+    each try took."""
     store = Store(url)
     together()
-    won = 0
+    won, took = 0, []
     for number in range(tries):
+        started = time.perf_counter()
         with store.write() as connection:
-            if len(claims.on_node(connection, "a")) < capacity:
+            if claims.totals(connection).get("a", claims.Total(0, 0, None)).unlisted < capacity:
                 claim(connection, hybrid(worker * tries + number))
                 won += 1
+        took.append(time.perf_counter() - started)
     store.close()
-    return won
+    return won, took
 
 
 def look_then_claim(url: str, worker: int, tries: int, capacity: int) -> int:

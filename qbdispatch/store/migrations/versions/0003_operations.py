@@ -60,6 +60,7 @@ def upgrade() -> None:
     op.create_table(
         "notices",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("target", sa.String(length=64), nullable=False),
         sa.Column("event", sa.String(length=32), nullable=False),
         sa.Column("raised_at", sa.Float(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),

@@ -1,0 +1,22 @@
+"""A new store does not know yet what its nodes have: nothing is placed until each has been seen once."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from qbdispatch.store import health, snapshots
+
+
+def not_seen_yet(
+    connection: Connection, document: dict[str, Any], nodes: Iterable[str], now: float, stale_after_seconds: float
+) -> bool:
+    """Whether this very torrent might be on a node that the store has not seen; the document then says so. A node that
+    does not answer keeps the others waiting only until it counts as stale."""
+    if not 0 <= now - health.begun_at(connection) < stale_after_seconds:
+        return False
+    unseen = ", ".join(sorted(set(nodes) - snapshots.latest(connection).keys()))
+    if unseen:
+        reason = f"the store is new, and what is on {unseen} already is not known yet; ask again in some seconds"
+        document |= {"status": "rejected", "selected_node": None, "reason": reason}
+    return bool(unseen)

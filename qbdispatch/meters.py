@@ -1,0 +1,99 @@
+"""What each process measures of its own doing. What the store knows is in `dispatch.gauges`.
+
+Under gunicorn the workers' figures are added up through files in the folder that PROMETHEUS_MULTIPROC_DIR names
+(`spool`); without it they are this process's own. A meter that fails is logged and harms nobody: by then what it
+measures has been done and must not be undone.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from typing import ParamSpec
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
+
+Given = ParamSpec("Given")
+log = logging.getLogger(__name__)
+_own = CollectorRegistry()
+_QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+_decision = Histogram(
+    "qbdispatch_decision_seconds",
+    "Time to decide and claim in one transaction, waiting for it included.",
+    buckets=_QUICK,
+    registry=_own,
+)
+_add = Histogram(
+    "qbdispatch_add_seconds",
+    "Time of an add to a node, asking it what came of that included.",
+    ["node", "outcome"],
+    buckets=_SLOW,
+    registry=_own,
+)
+_request = Histogram(
+    "qbdispatch_http_request_seconds", "Time to answer a request.", ["route"], buckets=_SLOW, registry=_own
+)
+_requests = Counter(
+    "qbdispatch_http_requests_total", "Requests answered, by the first figure of the status.", ["route", "status"],
+    registry=_own,
+)  # fmt: skip
+_poll = Histogram(
+    "qbdispatch_poll_seconds", "Time of a poll of a node that succeeded.", ["node"], buckets=_SLOW, registry=_own
+)
+_exceptions = Counter(
+    "qbdispatch_exceptions_total", "Failures that nobody foresaw; each is in the log.", ["where"], registry=_own
+)
+
+
+def _harmless(measure: Callable[Given, None]) -> Callable[Given, None]:
+    def guarded(*args: Given.args, **kwargs: Given.kwargs) -> None:
+        try:
+            measure(*args, **kwargs)
+        except Exception:  # a full disk under the files, say; nothing may follow from it
+            log.warning("%s could not be measured", measure.__name__, exc_info=True)
+
+    return guarded
+
+
+@_harmless
+def decision_took(seconds: float) -> None:
+    """One transaction that decided and claimed."""
+    _decision.observe(seconds)
+
+
+@_harmless
+def add_took(node: str, outcome: str, seconds: float) -> None:
+    """One add to a node; `outcome` is an `adding.Fate`."""
+    _add.labels(node, outcome).observe(seconds)
+
+
+@_harmless
+def answered(route: str, status_code: int, seconds: float) -> None:
+    """One request; `route` is the endpoint's name, never a path."""
+    _requests.labels(route, f"{status_code // 100}xx").inc()
+    _request.labels(route).observe(seconds)
+
+
+@_harmless
+def poll_took(node: str, seconds: float) -> None:
+    """One full or incremental poll."""
+    _poll.labels(node).observe(seconds)
+
+
+@_harmless
+def failed(where: str) -> None:
+    """An exception that ended in the log with its traceback."""
+    _exceptions.labels(where).inc()
+
+
+def registry() -> CollectorRegistry:
+    """A registry of one's own with all the above in it: of all workers where they share a folder, else of this
+    process."""
+    found = CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # the library's own switch, read by it on import
+        MultiProcessCollector(found)  # type: ignore[no-untyped-call]
+    else:
+        found.register(_own)
+    return found

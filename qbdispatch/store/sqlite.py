@@ -1,0 +1,72 @@
+"""The store in a SQLite file, for one host.
+
+WAL mode: readers never wait for the writer, and `BEGIN IMMEDIATE` lets only one process decide and claim at a time.
+`synchronous=NORMAL` survives the death of any process; after a power cut the last commits may be missing, which the
+leader's next poll of the nodes makes good.
+"""
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from qbdispatch.store import trouble
+from qbdispatch.store.database import BUSY_SECONDS, Database, json_text
+from qbdispatch.store.errors import StoreUnavailable
+
+READERS = 50
+
+
+def open_database(url: str) -> Database:
+    """Raises `StoreUnavailable` where the file's folder does not exist; the file is opened on first use."""
+    file = make_url(url).database
+    if file and not Path(file).parent.is_dir():
+        raise StoreUnavailable(f"the store's folder {Path(file).parent} does not exist; create it")
+    engine = create_engine(
+        url, pool_size=20, max_overflow=40, connect_args={"timeout": BUSY_SECONDS}, json_serializer=json_text
+    )
+    event.listen(engine, "connect", _prepare)
+    return Database(
+        engine=engine,
+        begin_read="BEGIN",
+        begin_write="BEGIN IMMEDIATE",
+        readers=READERS,
+        clock=None,
+        is_busy=_never,  # SQLite has waited already
+        is_stale=_never,
+        is_away=_never,  # it fails at once, so there is nothing to be spared
+        describe=lambda error: trouble.sentence(error.orig or error),
+    )
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would come too late to take the lock
+    try:
+        _use_wal(connection)
+    except sqlite3.Error:
+        connection.close()  # nobody else knows of it yet
+        raise
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait its turn here: while another worker switches a new file to WAL it fails at once."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _never(_error: DBAPIError) -> bool:
+    return False

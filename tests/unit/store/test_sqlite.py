@@ -1,0 +1,57 @@
+"""What is peculiar to a store in a SQLite file."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from qbdispatch.store.engine import Store, StoreUnavailable
+from tests.unit.store.builders import claim, hybrid
+
+
+def test_what_was_committed_is_in_a_file_that_others_can_read(store: Store, tmp_path: Path) -> None:
+    """SQLite's own reader finds it, and finds the file in WAL mode."""
+    with store.write() as writing:
+        claim(writing, hybrid(1))
+    plain = sqlite3.connect(tmp_path / "store.sqlite3")
+    assert plain.execute("SELECT count(*) FROM claims").fetchone() == (1,)
+    assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    plain.close()
+
+
+def test_a_worker_waits_while_others_are_busy_with_a_new_file(tmp_path: Path) -> None:
+    """SQLite itself does not wait where a file is switched to WAL while somebody writes to it: it fails at once."""
+    path = tmp_path / "new.sqlite3"
+    with closing(sqlite3.connect(path)) as plain, ThreadPoolExecutor(1) as thread:
+        plain.execute("CREATE TABLE theirs (x)")
+        plain.execute("BEGIN IMMEDIATE")
+        starting = thread.submit(Store, f"sqlite:///{path}")
+        assert not wait([starting], 0.3).done
+        plain.execute("COMMIT")
+        starting.result(5).close()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """The message says what to create; nothing is created in passing."""
+    folder = tmp_path / "not" / "there"
+    with pytest.raises(StoreUnavailable, match=str(folder)):
+        Store(f"sqlite:///{folder / 'store.sqlite3'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    """As happens when a container mounts a path that does not exist."""
+    with pytest.raises(StoreUnavailable, match="unable to open"):
+        Store(f"sqlite:///{tmp_path}")
+
+
+def test_a_writer_that_waits_in_vain_is_told_why(store: Store, tmp_path: Path) -> None:
+    """Somebody else holds the file, say a backup."""
+    with store.read() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=20")
+    with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as plain:
+        plain.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"), store.write():
+            raise AssertionError("two writers at once")
