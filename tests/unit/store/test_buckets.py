@@ -2,13 +2,15 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection
 
 from qbdispatch.store import buckets
 from qbdispatch.store.engine import Store
 from tests.unit.store.workers import WAIT_SECONDS, WORKERS, meet_at, take_tokens
+
+pytestmark = pytest.mark.both_stores
 
 
 def _take(connection: Connection, now: float, name: str = "door a") -> bool:
@@ -53,10 +55,9 @@ def test_forgotten_buckets_are_full(connection: Connection) -> None:
     assert (_take(connection, 200), _take(connection, 200, "door b")) == (True, False)
 
 
-def test_several_processes_together_get_no_more_than_there_is(store: Store, tmp_path: Path) -> None:
+def test_several_processes_together_get_no_more_than_there_is(store: Store, store_url: str) -> None:
     """Four processes ask 25 times each for one of ten tokens that never come back."""
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, spawn, meet_at, (spawn.Barrier(WORKERS),)) as pool:
-        asked = [pool.submit(take_tokens, url, 25, 10) for _ in range(WORKERS)]
+        asked = [pool.submit(take_tokens, store_url, 25, 10) for _ in range(WORKERS)]
         assert sum(future.result(WAIT_SECONDS) for future in asked) == 10

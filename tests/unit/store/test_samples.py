@@ -1,11 +1,12 @@
 """Samples: kept in order, thinned to a bounded number, forgotten after a week."""
 
+import pytest
 from sqlalchemy import Connection
 
 from qbdispatch.store import samples
 from qbdispatch.store.samples import Sample
 
-DAY = 86_400.0
+pytestmark = pytest.mark.both_stores
 
 
 def _sample(at: float, node: str = "a") -> Sample:
