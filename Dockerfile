@@ -14,7 +14,9 @@ COPY --from=dependencies /opt/qbdispatch /opt/qbdispatch
 WORKDIR /app
 COPY wsgi.py gunicorn.conf.py ./
 COPY qbdispatch qbdispatch
+# The installed `qbdispatch` finds the package here, from whatever folder it is called.
 ENV PATH=/opt/qbdispatch/bin:$PATH \
+    PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     QBDISPATCH_CONFIG=/app/config.yaml \

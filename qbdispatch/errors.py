@@ -12,8 +12,14 @@ QbdispatchError
 │   ├── NodeAuthFailed               the node refuses our credentials, or we are in back-off because it did
 │   ├── NodeRefused                  the node answered, and the answer is no
 │   └── NodeOutcomeUnknown           sent, but no answer: the node may or may not have done it
-├── logs.UnknownLogFormat            neither text nor JSON
+├── dispatch.arr_api.ArrError        a Sonarr or Radarr did not do what was asked
+│   └── ArrInvalid                   it refused an entry, and says what is wrong with it
+├── dispatch.connecting.Unconnectable   an instance cannot be connected this way
 ├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node
+├── cli.decisions.NoSuchDecision     there is none with this id
+├── cli.upkeep.NoDemo                the demo is not part of what is installed
+├── logs.UnknownLogFormat            neither text nor JSON
+├── store.backup.BackupFailed        no backup was made
 ├── dispatch.held_actions.NotWhileHeld  it cannot be done to a torrent that waits for a node
 └── store.errors.StoreUnavailable    the database does not answer
 """

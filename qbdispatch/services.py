@@ -18,6 +18,7 @@ from qbdispatch.dispatch.history import keeping_history
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
 from qbdispatch.dispatch.sending import sending
+from qbdispatch.passwords import PasswordCheck
 from qbdispatch.store import health
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.secrets import shared_secret
@@ -37,6 +38,7 @@ class Services:
     library: Library
     actions: Actions
     cookie_key: str
+    passwords: PasswordCheck
 
 
 def build_services(settings: Settings) -> Services:
@@ -62,6 +64,7 @@ def _over(store: Store, settings: Settings) -> Services:
         library=library,
         actions=Actions(store, fleet, library),
         cookie_key=shared_secret(store, "cookies"),
+        passwords=PasswordCheck(),
     )
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 from flask import Flask
@@ -20,6 +21,10 @@ from qbdispatch.store.tables import metadata
 from tests.rig.availability import require_postgres
 from tests.rig.postgres import Postgres
 from tests.rig.scripted import ScriptedNode
+
+# How long an example takes says nothing on a machine that runs several tests at once.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("here")
 
 SettingsMaker = Callable[..., Settings]
 AppMaker = Callable[..., Flask]

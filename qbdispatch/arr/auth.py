@@ -31,7 +31,7 @@ def login() -> Response:
     limited, client = _is_configured(found.settings.auth), client_address()
     if limited and not attempts.may_try(found.store, DOOR, client):
         return text(BANNED, 403)
-    if not _right(found.settings.auth, request.form.get("username", ""), request.form.get("password", "")):
+    if not _right(found, request.form.get("username", ""), request.form.get("password", "")):
         return text("Fails.")
     if limited:
         attempts.succeeded(found.store, DOOR, client)
@@ -62,12 +62,15 @@ def _is_configured(auth: AuthSettings) -> bool:
     return auth.username is not None or bool(auth.api_keys)
 
 
-def _right(auth: AuthSettings, username: str, password: str) -> bool:
+def _right(found: Services, username: str, password: str) -> bool:
+    auth = found.settings.auth
     if not _is_configured(auth):
         return True
-    if auth.username is None or auth.password is None:
+    if auth.username is None:
         return False
-    return _same(username, auth.username) & _same(password, auth.password)
+    if auth.password_hash is not None:
+        return found.passwords.matches(password, auth.password_hash) & _same(username, auth.username)
+    return _same(username, auth.username) & _same(password, auth.password or "")
 
 
 def _has_session(found: Services) -> bool:
@@ -86,7 +89,7 @@ def _has_api_key(auth: AuthSettings) -> bool:
 
 def _serializer(found: Services) -> URLSafeTimedSerializer:
     auth = found.settings.auth
-    credentials = f"{auth.username}\0{auth.password}".encode()
+    credentials = f"{auth.username}\0{auth.password}\0{auth.password_hash or ''}".encode()
     return URLSafeTimedSerializer(found.cookie_key, salt=hashlib.sha256(credentials).digest())
 
 

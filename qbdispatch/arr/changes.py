@@ -125,7 +125,7 @@ def _has_queue() -> bool:
 def _by_hash(name: str, more: tuple[str, ...]) -> View:
     def view() -> Response:
         hash_, *_ = required("hash", *more)
-        entry = services().library.shelf().find(hash_)
+        entry = services().library.newest().find(hash_)
         if entry is None:
             raise NotFound("Not Found")
         fields = {field: value for field, value in values().items() if field != "hash"}

@@ -61,7 +61,7 @@ def remove_categories() -> Response:
     (names,) = required("categories")
     removed = [name for name in names.split("\n") if name]
     _drop(Kind.CATEGORY, removed, "torrents/removeCategories", {"categories": names})
-    _read_back([entry for entry in services().library.shelf().by_key.values() if entry.category in removed])
+    _read_back([entry for entry in services().library.newest().by_key.values() if entry.category in removed])
     return text("")
 
 
@@ -83,7 +83,7 @@ def delete_tags() -> Response:
     (given,) = required("tags")
     removed = _names(given)
     _drop(Kind.TAG, removed, "torrents/deleteTags", {"tags": given})
-    entries = services().library.shelf().by_key.values()
+    entries = services().library.newest().by_key.values()
     _read_back([entry for entry in entries if set(_names(entry.row["tags"])) & set(removed)])
     return text("")
 

@@ -54,7 +54,7 @@ def set_preferences() -> Response:
     if allowed:
         found, fields = services(), {"json": json.dumps(allowed)}
         found.actions.configure("app/setPreferences", dict.fromkeys(found.fleet.members, fields))
-        found.actions.refresh(list(found.library.shelf().by_key.values()))  # limits of rows may follow from these
+        found.actions.refresh(list(found.library.newest().by_key.values()))  # limits of rows may follow from these
     return text("")
 
 

@@ -62,6 +62,10 @@ NAME = Text(
     "be a name that can stand in an address: 1 to 64 characters, no / \\ ? # %, no blank at its ends",
 )
 API_KEY = Text(r"[!-~]([ -~]*[!-~])?", "be plain ASCII without blanks at its ends: it travels in an HTTP header")
+PASSWORD_HASH = Text(
+    r"\$argon2(id|i|d)\$[!-~]+|@ByteArray\([A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+\)",
+    "be what `qbdispatch hash-password` prints, in single quotes",
+)
 FOLDER = Text(r"(/|[A-Za-z]:[\\/]|\\\\).*", "be a whole path; begin it with / or a drive letter")
 
 

@@ -157,14 +157,23 @@ class AuthSettings:
 
     username: str | None = option(f.TEXT, "User for clients of /api/v2; unset, any is let in.", default=None)
     password: str | None = option(f.TEXT, "Password that goes with it.", default=None, secret=True)
+    password_hash: str | None = option(
+        f.PASSWORD_HASH,
+        "In its place, what `qbdispatch hash-password` prints, or qBittorrent's own hash.",
+        default=None,
+        secret=True,
+    )
     api_keys: tuple[str, ...] = option(
         List(f.API_KEY), "Keys taken as `Authorization: Bearer` in place of a login.", default=(), secret=True
     )
 
     def __post_init__(self) -> None:
-        if (self.username is None) != (self.password is None):
-            missing, given = ("password", "username") if self.password is None else ("username", "password")
-            raise ValidationError({missing: [f"is missing, but {given} is set; set both or neither"]})
+        if self.password is not None and self.password_hash is not None:
+            raise ValidationError({"password_hash": ["is given besides password; keep one of them"]})
+        given = "password" if self.password_hash is None else "password_hash"
+        if (self.username is None) != (getattr(self, given) is None):
+            missing, present = (given, "username") if self.username else ("username", given)
+            raise ValidationError({missing: [f"is missing, but {present} is set; set both or neither"]})
 
 
 @section

@@ -264,6 +264,7 @@ class Actions:
                 live = claims.live(connection, hashes)
                 if live is not None and live.node == node:
                     claims.release(connection, [live.id])
+                claims.give_up_doubts(connection, hashes)
 
 
 def _at_once(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]:

@@ -1,4 +1,5 @@
-"""Heals a torrent that a time-out of ours put on two nodes: the copy with more data stays, the other goes.
+"""Heals a torrent that a time-out of ours put on two nodes: the copy with more data stays, the other goes. So does one
+that came of a time-out after it had been deleted.
 
 Files are deleted with the copy only where they cannot be those of the copy that stays: never between nodes of one
 pool, nor where both name the same path, as two nodes may have the same folder mounted.
@@ -9,14 +10,18 @@ import logging
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.ledger import record_placed
 from qbdispatch.dispatch.settle import Twin
-from qbdispatch.store import claims, placements
+from qbdispatch.store import claims, mirror, placements
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
 
 
 def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
-    """Delete the lesser copy. Raises `NodeError` where a node does not answer; the next poll tries again."""
+    """Delete the lesser copy, or one that nobody wants. Raises `NodeError` where a node does not answer; the next poll
+    tries again."""
+    if twin.other is None:
+        _lay(twin, fleet, store)
+        return
     other = fleet.members.get(twin.other)
     if other is None:
         return
@@ -37,16 +42,32 @@ def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
         twin.other,
         loser_name,
     )
-    _write_down(twin, store, loser_name)
+    _write_down(twin, store, loser_name, node_id)
+
+
+def _lay(ghost: Twin, fleet: Fleet, store: Store) -> None:
+    """Remove a torrent that was deleted before its unanswered add came to anything. Its files stay: the deletion may
+    have left them on purpose, to be used by somebody else."""
+    node = fleet.members[ghost.claim.node]
+    node.call(lambda cookies: node.client.delete(cookies, [ghost.here.node_id], delete_files=False))
+    log.warning(
+        'removed "%s" (%s) from %s: an unanswered add came to something after the torrent was deleted',
+        ghost.claim.name,
+        ghost.claim.hashes.key,
+        ghost.claim.node,
+    )
+    _write_down(ghost, store, ghost.claim.node, ghost.here.node_id)
 
 
 def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
-    here, other = fleet.members[twin.claim.node].node, fleet.members[twin.other].node
+    here, other = fleet.members[twin.claim.node].node, fleet.members[str(twin.other)].node
     return (here.pool is not None and here.pool == other.pool) or twin.here.content_path == other_path
 
 
-def _write_down(twin: Twin, store: Store, loser: str) -> None:
+def _write_down(twin: Twin, store: Store, loser: str, node_id: str) -> None:
     with store.write() as connection:
+        revision = mirror.next_revision(connection)  # the node may be gone before the next poll could show it
+        mirror.remove(connection, loser, [node_id], revision=revision, seen_at=store.now(), touched=True)
         hashes = twin.claim.hashes
         placements.forget(
             connection, [found.id for found in placements.find(connection, hashes) if found.node == loser]

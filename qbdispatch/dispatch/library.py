@@ -103,7 +103,8 @@ class Library:
             return self._shelf
 
     def newest(self) -> Shelf:
-        """The list as the store has it now, for whoever acts on it. Raises `StoreUnavailable`."""
+        """The list as the store has it now, for whatever changes something: acting on an old one would pass over
+        torrents in silence. Raises `StoreUnavailable`."""
         with self._store.read() as connection:
             if self._shelf is not None and mirror.revision(connection) == self._shelf.revision:
                 return self._shelf

@@ -55,6 +55,11 @@ def select(entries: Sequence[Entry], query: Query) -> list[Entry]:
     return _cut(found, query.limit, query.offset)
 
 
+def filters() -> list[str]:
+    """The filters there are, by name."""
+    return sorted(_FILTERS)
+
+
 def _tests(query: Query) -> list[Callable[[Row], bool] | None]:
     return [
         _FILTERS.get(query.filter),

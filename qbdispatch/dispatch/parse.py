@@ -1,19 +1,17 @@
 """Reads the fields of a submission: types, limits, and exactly one torrent among them."""
 
-import re
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from qbdispatch.config.settings import FetchSettings, gib
 from qbdispatch.dispatch.intake import read_link
-from qbdispatch.dispatch.request import Submission
+from qbdispatch.dispatch.request import Submission, is_category
 from qbdispatch.torrents.errors import TorrentError
 from qbdispatch.torrents.metainfo import parse_torrent_file
 
 MAX_SIZE_GB = 2.0**20
 MAX_NAME_CHARACTERS = 1000
-_CATEGORY = re.compile(r"[^\\/]+(/[^\\/]+)*")
 
 
 def _printable(text: str) -> None:
@@ -23,7 +21,7 @@ def _printable(text: str) -> None:
 
 def _category(text: str) -> None:
     """qBittorrent drops a name that it does not accept without a word; we say so."""
-    if text and not _CATEGORY.fullmatch(text):
+    if text and not is_category(text):
         raise ValidationError('Use names separated by single "/", without "\\" and without "/" at either end.')
 
 

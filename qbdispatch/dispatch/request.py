@@ -1,5 +1,6 @@
 """A submission as the routes hand it to the dispatcher, and the size it is taken to have."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,8 @@ from enum import StrEnum
 from qbdispatch.config.settings import DispatcherSettings, gib
 from qbdispatch.scoring.model import Policy
 from qbdispatch.torrents.source import TorrentSource
+
+_CATEGORY = re.compile(r"[^\\/]+(/[^\\/]+)*")
 
 
 class SizeSource(StrEnum):
@@ -38,6 +41,11 @@ class Submission:
     def title(self) -> str:
         """What people know it by: the given name, else the torrent's own, else the hash."""
         return self.name or self.source.name or self.source.hashes.key
+
+
+def is_category(name: str) -> bool:
+    """Whether qBittorrent accepts the name; it drops any other without a word."""
+    return _CATEGORY.fullmatch(name) is not None
 
 
 def size_of(submission: Submission, settings: DispatcherSettings) -> tuple[int, SizeSource]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from qbdispatch.dispatch.ledger import record_placed
 from qbdispatch.nodes.view import Change, NodeView, Torrent
-from qbdispatch.store import claims, placements
+from qbdispatch.store import claims, mirror, placements
 from qbdispatch.store.claims import Claim, Phase
 
 DOUBT_SECONDS = 60.0
@@ -33,11 +33,12 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """A torrent that our doubtful add left on `claim.node` while it was placed on `other` as well."""
+    """A torrent that our doubtful add left on `claim.node` while it was placed on `other` as well; `None` where it has
+    been deleted since, so that nobody wants it any more."""
 
     claim: Claim
     here: Torrent
-    other: str
+    other: str | None
 
 
 def settle(connection: Connection, poll: Poll) -> list[Twin]:
@@ -49,12 +50,17 @@ def settle(connection: Connection, poll: Poll) -> list[Twin]:
         if torrent is None:
             _end_if_over(connection, claim, poll)
             continue
-        other = _placed_elsewhere(connection, claim) if claim.phase is Phase.DOUBT else None
-        if other is not None:
+        other = _placed_elsewhere(connection, claim) if claim.is_unsure else None
+        if other is not None or _is_ghost(connection, claim):
             twins.append(Twin(claim, torrent, other))
         else:
             _listed(connection, claim, torrent, poll.polled_at)
     return twins
+
+
+def _is_ghost(connection: Connection, claim: Claim) -> bool:
+    """Whether it came of an add that nobody waits for: its torrent was deleted, and has not been added again since."""
+    return claim.phase is Phase.UNWANTED and claims.live(connection, claim.hashes) is None
 
 
 def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) -> None:
@@ -70,7 +76,7 @@ def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) 
 def _end_if_over(connection: Connection, claim: Claim, poll: Poll) -> None:
     """The node does not list the torrent. Past its deadline a claim ends: the add never came to anything, or the
     torrent was removed before its size was known."""
-    deadline = max(claim.deadline, poll.up_since) + DOUBT_SECONDS if claim.phase is Phase.DOUBT else claim.deadline
+    deadline = max(claim.deadline, poll.up_since) + DOUBT_SECONDS if claim.is_unsure else claim.deadline
     if poll.polled_at <= deadline:
         return
     claims.release(connection, [claim.id])
@@ -87,7 +93,8 @@ def _placed_elsewhere(connection: Connection, claim: Claim) -> str | None:
 def _follow_placements(connection: Connection, poll: Poll) -> None:
     """Record torrents that were found, follow those that are listed under a new hash, forget those that are gone."""
     change, view = poll.change, poll.view
-    listed = [view.torrents[node_id] for node_id in change.listed if node_id in view.torrents]
+    deleted = mirror.removed_after(connection, poll.node, list(change.listed), poll.polled_at)
+    listed = [view.torrents[node_id] for node_id in change.listed - deleted if node_id in view.torrents]
     if not listed and not change.removed:
         return
     recorded = _recorded(connection, poll, listed)

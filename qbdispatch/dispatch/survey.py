@@ -7,14 +7,12 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import requests
-
 from qbdispatch.config.settings import ArrSettings, Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
+from qbdispatch.dispatch.arr_api import ArrApi, ArrError
 from qbdispatch.dispatch.documents import gigabytes, rfc3339, verdict_document
 from qbdispatch.dispatch.folders import clashes, known_save_paths
 from qbdispatch.dispatch.request import policy
-from qbdispatch.logs import forwarded_headers
 from qbdispatch.nodes.errors import NodeError, NodeUnreachable
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Request, Verdict
@@ -116,29 +114,7 @@ def _node_document(
 
 def _arr_status(instance: ArrSettings) -> dict[str, Any]:
     try:
-        response = requests.get(
-            f"{instance.url}/system/status",
-            headers={"X-Api-Key": instance.api_key, **forwarded_headers()},
-            timeout=(ANSWER_SECONDS, ANSWER_SECONDS),
-            allow_redirects=False,
-        )
-        version = response.json()["version"] if response.ok else None
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-        return {"reachable": False, "version": None, "error": _arr_error(error)}
-    if not response.ok:
-        return {"reachable": False, "version": None, "error": _arr_refusal(response.status_code)}
-    return {"reachable": True, "version": str(version), "error": None}
-
-
-def _arr_error(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {ANSWER_SECONDS:g} s"
-    if isinstance(error, requests.ConnectionError):
-        return "refuses connections; is it running, are host and port right?"
-    return "does not answer as Sonarr or Radarr does; does the url end in /api/v3?"
-
-
-def _arr_refusal(status: int) -> str:
-    if status in (401, 403):
-        return f"answered {status}: the api_key is not accepted; copy it from Settings, General"
-    return f"answered {status}; does the url end in /api/v3?"
+        status = ArrApi(instance).status()
+    except ArrError as error:
+        return {"reachable": False, "version": None, "error": str(error)}
+    return {"reachable": True, "version": status.version, "error": None}

@@ -143,7 +143,7 @@ class Watcher:
         try:
             heal(twin, self._fleet, self._store)
         except NodeError as error:
-            log.warning("a torrent on both %s and %s has to wait: %s", twin.claim.node, twin.other, error)
+            log.warning("the removal of a surplus copy of %s has to wait: %s", twin.claim.hashes.key, error)
 
     def _write(self, polled_at: float, change: Change) -> list[Twin]:
         name = self._access.node.name

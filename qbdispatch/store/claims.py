@@ -21,6 +21,10 @@ class Phase(StrEnum):
     ADDING = "adding"  # the add is under way; nobody was told yes
     ADDED = "added"  # the node took it; there is a placement
     DOUBT = "doubt"  # sent, but never answered: the node may have it
+    UNWANTED = "unwanted"  # in doubt, and deleted since: what the node may still take is to go again
+
+
+_UNSURE = (Phase.DOUBT, Phase.UNWANTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ class Claim:
     @property
     def hashes(self) -> InfoHashes:
         return InfoHashes(self.v1, self.v2)
+
+    @property
+    def is_unsure(self) -> bool:
+        """Nobody was told yes on the strength of it, and the node may or may not have the torrent."""
+        return self.phase in _UNSURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ def open_claim(connection: Connection, hashes: InfoHashes, **values: Any) -> int
 
 def live(connection: Connection, hashes: InfoHashes) -> Claim | None:
     """The claim under which this torrent is being, or has just been, added; doubts do not count."""
-    query = select(claims).where(same_torrent(claims, hashes), claims.c.phase != Phase.DOUBT)
+    query = select(claims).where(same_torrent(claims, hashes), claims.c.phase.not_in(_UNSURE))
     return next(iter(_load(connection, query)), None)
 
 
@@ -85,7 +94,7 @@ def on_node(connection: Connection, node: str) -> list[Claim]:
 
 def totals(connection: Connection) -> dict[str, Total]:
     """What is claimed, by node."""
-    unlisted = case((claims.c.shown.is_(False) & (claims.c.phase != Phase.DOUBT), 1), else_=0)
+    unlisted = case((claims.c.shown.is_(False) & claims.c.phase.not_in(_UNSURE), 1), else_=0)
     adding_since = case((claims.c.phase == Phase.ADDING, claims.c.claimed_at))
     query = select(claims.c.node, func.sum(claims.c.bytes), func.sum(unlisted), func.min(adding_since)).group_by(
         claims.c.node
@@ -102,6 +111,12 @@ def by_phase(connection: Connection) -> dict[Phase, tuple[int, int]]:
 def mark(connection: Connection, claim_id: int, **values: Any) -> bool:
     """Change a claim; `False` if it is gone."""
     return connection.execute(update(claims).where(claims.c.id == claim_id).values(values)).rowcount > 0
+
+
+def give_up_doubts(connection: Connection, hashes: InfoHashes) -> None:
+    """The torrent was deleted: nodes that may still take it from an unanswered add are not to keep it."""
+    doubts = same_torrent(claims, hashes) & (claims.c.phase == Phase.DOUBT)
+    connection.execute(update(claims).where(doubts).values(phase=Phase.UNWANTED))
 
 
 def release(connection: Connection, claim_ids: Sequence[int]) -> None:

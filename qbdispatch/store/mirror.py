@@ -114,6 +114,15 @@ def any_in_folder(connection: Connection, node: str, paths: Sequence[str]) -> bo
     return connection.execute(select(mirror.c.node_id).where(mine).limit(1)).first() is not None
 
 
+def removed_after(connection: Connection, node: str, node_ids: Sequence[str], seen_at: float) -> set[str]:
+    """Those of these ids that an action of ours took off the node after it showed them at `seen_at`."""
+    found: set[str] = set()
+    for batch in _batches(list(_touched_after(connection, node, node_ids, seen_at))):
+        mine = and_(mirror.c.node == node, mirror.c.node_id.in_(batch), mirror.c.gone)
+        found |= set(connection.execute(select(mirror.c.node_id).where(mine)).scalars())
+    return found
+
+
 def renew(connection: Connection, node: str, *, revision: int) -> None:
     """Let every view look anew at a node's torrents: how they are to be shown has changed."""
     mine = and_(mirror.c.node == node, mirror.c.gone.is_(False))

@@ -10,7 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from qbdispatch.dispatch.attempts import FAILURES
+from qbdispatch.passwords import hash_password
 from tests.conftest import AppMaker
+from tests.unit.test_passwords import qbittorrent_hash
 
 AUTH: dict[str, Any] = {"username": "user", "password": "pass", "api_keys": ["key-one", "key-two"]}
 NODE = {"name": "n", "url": "http://127.0.0.1:1", "username": "u", "password": "p"}
@@ -191,3 +193,22 @@ def test_right_logins_are_not_counted(guarded: Guarded) -> None:
     """Sonarr may log in as often as it likes."""
     client = guarded().test_client()
     assert {_login(client).text for _ in range(2 * FAILURES)} == {"Ok."}
+
+
+@pytest.mark.parametrize("make", [hash_password, qbittorrent_hash])
+def test_a_password_may_be_kept_as_its_hash(guarded: Guarded, make: Callable[[str], str]) -> None:
+    """The same logins are right and wrong, and the hash itself is no password."""
+    hashed = make("pass")
+    client = guarded(password=None, password_hash=hashed).test_client()
+    for username, password in (("user", "wrong"), ("other", "pass"), ("user", ""), ("user", hashed)):
+        assert _login(client, username, password).text == "Fails."
+    assert _login(client).text == "Ok."
+    assert client.get("/api/v2/app/version").status_code == 200
+
+
+def test_a_session_ends_when_the_hash_changes(guarded: Guarded) -> None:
+    """As it does with the password."""
+    first, second = hash_password("pass"), hash_password("pass")
+    cookie = _cookie(guarded(password=None, password_hash=first))
+    assert _version(guarded(password=None, password_hash=first), cookie) == 200
+    assert _version(guarded(password=None, password_hash=second), cookie) == 403

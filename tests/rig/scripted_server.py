@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -18,11 +19,15 @@ from tests.rig.processes import free_port
 
 
 class LoopbackServer:
-    """Serves one WSGI application until closed; kept-alive connections are served, and cut at the end."""
+    """Serves one WSGI application until closed; kept-alive connections are served, and cut at the end.
+
+    `clock_ahead_seconds`: by how much its Date header is off.
+    """
 
     def __init__(self, application: Any) -> None:
         connections: set[socket.socket] = set()
         guard = threading.Lock()
+        served = self
 
         class Handler(WSGIRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -39,10 +44,14 @@ class LoopbackServer:
                 with suppress(OSError):
                     super().finish()
 
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + served.clock_ahead_seconds)
+
             def log(self, type: str, message: str, *args: Any) -> None:
                 """Say nothing: tests read counters, not access logs."""
 
         self.port = free_port()
+        self.clock_ahead_seconds = 0.0
         self._connections = connections
         self._guard = guard
         self._server = ThreadedWSGIServer("127.0.0.1", self.port, application, handler=Handler)

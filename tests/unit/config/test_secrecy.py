@@ -29,7 +29,15 @@ def secret_names(section: type = Settings) -> set[str]:
 
 def test_the_secrets_are_these() -> None:
     """A new setting that is a secret is declared one."""
-    assert secret_names() == {"password", "api_key", "admin_api_key", "database_url", "api_keys", "targets"}
+    assert secret_names() == {
+        "password",
+        "api_key",
+        "admin_api_key",
+        "database_url",
+        "api_keys",
+        "targets",
+        "password_hash",
+    }
 
 
 def test_no_secret_shows_in_the_settings() -> None:

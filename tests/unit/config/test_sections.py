@@ -130,6 +130,18 @@ def test_a_login_is_a_name_and_a_password(given: str, missing: str) -> None:
     assert set(faults_of(f"{NODE}auth: {{{given}: x}}")) == {f"auth.{missing}"}
 
 
+def test_a_hash_stands_for_the_password() -> None:
+    """With a user, in place of a password, and of one of the two forms."""
+    hashed = "'$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA'"
+    assert settings_of(f"{NODE}auth: {{username: u, password_hash: {hashed}}}").auth.password is None
+    assert settings_of(f"{NODE}auth: {{username: u, password_hash: '@ByteArray(AAAA:BBBB)'}}").auth.username == "u"
+    assert set(faults_of(f"{NODE}auth: {{password_hash: {hashed}}}")) == {"auth.username"}
+    assert set(faults_of(f"{NODE}auth: {{username: u, password: p, password_hash: {hashed}}}")) == {
+        "auth.password_hash"
+    }
+    assert "hash-password" in faults_of(f"{NODE}auth: {{username: u, password_hash: hunter2}}")["auth.password_hash"]
+
+
 def test_a_faulty_password_is_not_also_missing() -> None:
     """One mistake, one line."""
     assert set(faults_of(NODE + "auth: {username: u, password: 5}")) == {"auth.password"}

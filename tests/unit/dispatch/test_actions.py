@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from qbdispatch.dispatch.actions import ActionFailed, Actions
 from qbdispatch.dispatch.library import Library
 from qbdispatch.nodes.errors import NodeError
+from qbdispatch.store.engine import StoreUnavailable
 from tests.rig.disks import GIB
 from tests.rig.scripted import ScriptedNode
 from tests.rig.scripted_torrents import parse_url
@@ -92,6 +94,21 @@ def test_a_row_that_cannot_be_read_back_is_an_error(fleet: Fleet) -> None:
     """The action was done, but the next list would not show it: the client asks again, which changes nothing."""
     fleet.nodes[0].delay_seconds["torrents/info"] = 30
     assert fleet.fault("torrents/stop", fleet.made[0].hash)[0] == 503
+
+
+def test_a_torrent_that_this_worker_has_not_heard_of_is_not_taken_for_unknown_while_the_store_is_away(
+    fleet: Fleet,
+) -> None:
+    """Another worker has placed it. An action on it fails, to be asked again, although lists come from memory."""
+    fleet.library.shelf()
+    made = make_torrent("new", GIB)
+    put(fleet.nodes[0], made)
+    fleet.bench.poll("a")
+    with fleet.bench.store.write() as connection:
+        connection.execute(text("ALTER TABLE mirror RENAME TO away"))
+    assert made.hash not in fleet.library.shelf().by_hash
+    with pytest.raises(StoreUnavailable):
+        fleet.actions.delete(made.hash, delete_files=True)
 
 
 def test_a_deletion_ends_the_placement_and_the_claim(fleet: Fleet) -> None:

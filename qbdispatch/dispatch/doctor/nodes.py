@@ -1,0 +1,160 @@
+"""Looks at one node: is it qBittorrent, does it let us in, is it of a version we speak, and has it room.
+
+At most one login per node, through the session that all workers share; a pause after a refused one is kept.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from qbdispatch.config.settings import NodeSettings
+from qbdispatch.dispatch.access import NodeAccess
+from qbdispatch.dispatch.doctor.finding import Finding, clock_finding, error, warning
+from qbdispatch.dispatch.documents import gigabytes
+from qbdispatch.nodes.endpoints import Version, parse_version
+from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeUnreachable
+from qbdispatch.nodes.paths import to_client
+from qbdispatch.nodes.probe import Probe, probe
+
+OLDEST: Version = (4, 3)
+NEWEST: Version = (5, 3)
+SPACE_TRIES = 4
+SPACE_PAUSE_SECONDS = 0.3
+_PROTECTED = "its ban is counted from the last try, so nothing here tries again by itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What was found on a node, and what it said that is compared with others; `None` where it did not."""
+
+    node: NodeSettings
+    findings: tuple[Finding, ...]
+    save_path: str | None = None
+    free_bytes: int | None = None
+
+    @property
+    def outward_save_path(self) -> str | None:
+        """The save path as clients see it."""
+        return None if self.save_path is None else to_client(self.save_path, self.node.path_map)
+
+
+def about(node: NodeSettings) -> str:
+    return f"node {node.name}"
+
+
+def check_node(access: NodeAccess, polled_free: int | None) -> Checkup:
+    """Everything that can be learnt of one node alone. `polled_free`: the bytes free at a poll just now, if there was
+    one; asking again would cost the running service a full list."""
+    node = access.node
+    try:
+        first = probe(node)
+    except NodeError as fault:
+        return Checkup(node, (_silent(node, fault),))
+    if not first.is_qbittorrent:
+        return Checkup(node, (_stranger(node, first),))
+    if first.status == 401:  # it answers so before it looks at any login, so none is tried
+        return Checkup(node, (_host_refused(node),))
+    clock = clock_finding(about(node), first.clock_ahead_seconds)
+    try:
+        version = access.call(access.client.version)
+        save_path = str(access.call(access.client.preferences).get("save_path") or "") or None
+        free = _free_bytes(access) if polled_free is None else polled_free
+    except NodeAuthFailed as fault:
+        return Checkup(node, (*clock, _refused(node, fault)))
+    except NodeError as fault:
+        return Checkup(node, (*clock, _silent(node, fault)))
+    findings = [*clock, *_version(node, version), *_folders(node, save_path), *_room(node, free)]
+    return Checkup(node, tuple(findings), save_path, free)
+
+
+def _free_bytes(access: NodeAccess) -> int | None:
+    """A node may not know on the first call of a session: 4.3 to 5.1 then say 0, later ones -1. Who says 0 each time
+    has none."""
+    free = None
+    for attempt in range(SPACE_TRIES):
+        if attempt:
+            time.sleep(SPACE_PAUSE_SECONDS)
+        answer = access.call(lambda cookies: access.client.maindata(cookies, 0))
+        state: Mapping[str, Any] = answer.get("server_state") or {}
+        free = state.get("free_space_on_disk")
+        if isinstance(free, int) and free > 0:
+            return free
+    return 0 if free == 0 else None
+
+
+def _silent(node: NodeSettings, fault: NodeError) -> Finding:
+    text = str(fault)
+    if "refuses connections" in text:
+        remedy = f"start qBittorrent, or correct the port in the url {node.url} to that of its Web UI"
+        return error("connection_refused", about(node), text, remedy)
+    if "cannot be resolved" in text:
+        return error("unknown_host", about(node), text, "correct the host name in its url, or the name server")
+    if "TLS failed" in text:
+        return error("tls_failed", about(node), text, "correct http or https in its url, or the certificate")
+    if isinstance(fault, NodeUnreachable) or "in time" in text or "closed the connection" in text:
+        remedy = "check that its machine is up, that the address is right and that no firewall drops packets"
+        return error("unreachable", about(node), text, remedy)
+    return error("not_qbittorrent", about(node), text, "correct host and port in its url to those of its Web UI")
+
+
+def _stranger(node: NodeSettings, answer: Probe) -> Finding:
+    seen = f"{node.url} answers {answer.status}, but not as qBittorrent's Web API does"
+    remedy = "correct host and port in its url to those of its Web UI: something else listens there"
+    return error("not_qbittorrent", about(node), seen, remedy)
+
+
+def _host_refused(node: NodeSettings) -> Finding:
+    host = urlsplit(node.url).hostname
+    remedy = f"add {host} to Server domains in its Web UI options, or turn the host header validation off"
+    return error("host_refused", about(node), f"{node.url} does not accept the Host header {host}", remedy)
+
+
+def _refused(node: NodeSettings, fault: NodeAuthFailed) -> Finding:
+    text = str(fault)
+    if "banned" in text:
+        remedy = (
+            "correct username and password, then wait for the ban to end (an hour by default) or restart that"
+            f" qBittorrent, and run `qbdispatch resume {node.name}`; {_PROTECTED}"
+        )
+        return error("banned", about(node), text, remedy)
+    remedy = (
+        "correct nodes[].username and password (or api_key) to those of its Web UI options, then run"
+        f" `qbdispatch resume {node.name}` or restart the service"
+    )
+    return error("login_refused", about(node), text, remedy)
+
+
+def _version(node: NodeSettings, text: str) -> list[Finding]:
+    version = parse_version(text)
+    if version < OLDEST:
+        seen = f"runs qBittorrent {text}, the oldest supported is 4.3"
+        return [error("version_too_old", about(node), seen, "upgrade that qBittorrent to 4.3 or later")]
+    if version > NEWEST:
+        seen = f"runs qBittorrent {text}, the newest known is 5.3"
+        return [warning("version_unknown", about(node), seen, "look for a newer qbdispatch, or try it with care")]
+    return []
+
+
+def _folders(node: NodeSettings, save_path: str | None) -> list[Finding]:
+    if save_path is None:
+        remedy = "set a default save path in its Web UI options, Downloads"
+        return [warning("no_save_path", about(node), "names no default save path", remedy)]
+    if node.path_map and to_client(save_path, node.path_map) == save_path:
+        froms = ", ".join(rule.from_ for rule in node.path_map)
+        seen = f"saves to {save_path}, which no rule of its path_map covers (from: {froms})"
+        remedy = "add a rule whose `from` is that folder or one above it: Sonarr and Radarr look in the wrong place"
+        return [error("save_path_not_mapped", about(node), seen, remedy)]
+    return []
+
+
+def _room(node: NodeSettings, free: int | None) -> list[Finding]:
+    if free is None:
+        remedy = "check that its save path exists and its disk is mounted; unknown room means no new torrents"
+        return [warning("free_space_unknown", about(node), "does not know how much space is free", remedy)]
+    if free < node.min_free_bytes or free == 0:
+        seen = f"has {gigabytes(free)} GB free; its min_free_gb is {node.min_free_gb:g}"
+        remedy = "free space on its disk or lower its min_free_gb: it gets no new torrents"
+        return [error("disk_full", about(node), seen, remedy)]
+    return []

@@ -1,0 +1,139 @@
+"""A node simulated in this process, given to the fleet in place of the way to a real one.
+
+It stands where `NodeAccess` does and answers what the dispatcher asks, at once and from memory. What is to happen to
+the next adds, to whichever node, is set beforehand in a `Plan`; so is what happens while the first is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeVar
+
+from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.dialects import AddReply
+from qbdispatch.nodes.errors import NodeOutcomeUnknown, NodeRefused, NodeUnreachable
+from qbdispatch.torrents.source import InfoHashes, TorrentSource
+
+Answer = TypeVar("Answer")
+
+
+class Crash(BaseException):
+    """The process that is speaking to the node dies at this point: nothing after it happens."""
+
+
+class Course(Enum):
+    """What becomes of an add."""
+
+    FINE = "taken and answered"
+    REFUSED = "not taken, and said so"
+    CRASH_BEFORE = "its worker dies before it is sent"
+    CRASH_AFTER = "its worker dies when it has been sent"
+    UNANSWERED = "taken, but never answered"
+    LOST = "neither taken nor answered"
+    LATE = "not answered, and taken only later"
+    LATE_CRASH = "its worker dies when it has been sent, and it is taken only later"
+
+
+@dataclass
+class Plan:
+    """The courses of the next adds, the first of which is under way while `meanwhile` runs; without one all is fine."""
+
+    courses: list[Course] = field(default_factory=list)
+    meanwhile: Callable[[], None] | None = None
+
+    def next(self) -> tuple[Course, Callable[[], None] | None]:
+        during, self.meanwhile = self.meanwhile, None
+        return self.courses.pop(0) if self.courses else Course.FINE, during
+
+
+class SimulatedNode:
+    """Has `size_bytes` of disk. A magnet's size is never learned; nothing is downloaded."""
+
+    def __init__(self, settings: NodeSettings, size_bytes: int, plan: Plan) -> None:
+        self.node = settings
+        self.size_bytes = size_bytes
+        self.is_up = True
+        self.polls = 0
+        self.listed: dict[str, dict[str, Any]] = {}
+        self.late: list[dict[str, Any]] = []
+        self._plan = plan
+        self.client = self  # the calls of a client are its own, too
+
+    def call(self, action: Callable[[Mapping[str, str]], Answer]) -> Answer:
+        if not self.is_up:
+            raise NodeUnreachable("is down")
+        return action({})
+
+    def send(self, *call: object) -> None:
+        """Categories and the like: of no interest here."""
+
+    def deliver(self) -> None:
+        """Carry out what has waited in the node's socket."""
+        for row in self.late:
+            self.listed.setdefault(row["hash"], row)
+        self.late.clear()
+
+    def add(self, _cookies: object, source: TorrentSource, _fields: object) -> AddReply:
+        course, during = self._plan.next()
+        if course is Course.CRASH_BEFORE:
+            raise Crash
+        if course is Course.REFUSED:
+            raise NodeRefused("says no")
+        if during is not None:
+            during()
+        row = _row(source)
+        if course in (Course.LATE, Course.LATE_CRASH):
+            self.late.append(row)
+            self.is_up = False  # it hangs: what answers others has carried out what came before
+        elif course is not Course.LOST:
+            if row["hash"] in self.listed:
+                return AddReply.NOT_TAKEN
+            self.listed[row["hash"]] = row
+        if course in (Course.CRASH_AFTER, Course.LATE_CRASH):
+            raise Crash
+        if course in (Course.UNANSWERED, Course.LOST, Course.LATE):
+            self.is_up = False  # or it would be asked for the torrent at once
+            raise NodeOutcomeUnknown("did not answer in time")
+        return AddReply.TAKEN
+
+    def find(self, _cookies: object, hashes: InfoHashes, _timeout: float | None = None) -> dict[str, Any] | None:
+        return next((self.listed[node_id] for node_id in hashes.node_ids if node_id in self.listed), None)
+
+    def delete(self, _cookies: object, node_ids: Sequence[str], *, delete_files: bool) -> None:
+        for node_id in node_ids:
+            self.listed.pop(node_id, None)
+
+    def maindata(self, _cookies: object, _rid: int) -> dict[str, Any]:
+        self.polls += 1
+        state = {"free_space_on_disk": self.size_bytes, "dl_info_speed": 0}
+        return {"rid": 1, "full_update": True, "torrents": dict(self.listed), "server_state": state}
+
+    def rows(self, _cookies: object, node_ids: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+        return {node_id: row for node_id, row in self.listed.items() if node_ids is None or node_id in node_ids}
+
+    def version(self, _cookies: object, _timeout: float | None = None) -> str:
+        return "v5.1.0"
+
+    def transfer(self, _cookies: object, _timeout: float | None = None) -> dict[str, Any]:
+        return {}
+
+    def preferences(self, _cookies: object) -> dict[str, Any]:
+        return {}
+
+
+def _row(source: TorrentSource) -> dict[str, Any]:
+    size = (source.size_bytes or 0) if source.is_file else 0
+    return {
+        "hash": source.hashes.node_ids[-1],
+        "infohash_v1": source.hashes.v1 or "",
+        "infohash_v2": source.hashes.v2 or "",
+        "name": source.name or "",
+        "state": "stalledDL" if size else "metaDL",
+        "has_metadata": bool(size),
+        "size": size,
+        "amount_left": size,
+        "completed": 0,
+        "content_path": "",
+    }
