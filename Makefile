@@ -1,5 +1,6 @@
 # make test   everything CI checks         make demo   three real nodes behind one dispatcher
 # make lint   the checks without tests     make clean  remove what these made in the checkout
+# make screenshots  the dashboard's pictures in docs/images, of real nodes
 # make chaos SECONDS=300 SEED=7 STORE=postgresql   seeded faults on real nodes and dispatchers under load, as root;
 #             the defaults are 60 s, seed 1 and sqlite; fails with the schedule and the history of what went wrong
 SECONDS ?= 60
@@ -11,7 +12,7 @@ CORE_FLOOR := 95
 # Tests mostly wait for processes, so that more run at once than there are cores; those marked `alone` measure times.
 JOBS := 3
 
-.PHONY: test demo chaos lint setup clean
+.PHONY: test demo chaos lint screenshots setup clean
 
 test: lint
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not alone" --cov --cov-report= $(PYTEST_ARGS)
@@ -29,6 +30,9 @@ lint: setup
 
 demo: setup
 	$(BIN)/python -m demo $(ARGS)
+
+screenshots: setup
+	$(BIN)/python -m tests.ui.screenshots docs/images
 
 chaos: setup
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --database $(STORE)

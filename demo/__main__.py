@@ -187,7 +187,10 @@ def _curl(arguments: list[str], *, shown: bool) -> Any:
 
 
 def _addresses(dispatcher: Dispatcher, nodes: Sequence[RealNode]) -> str:
-    rows: list[list[Any]] = [["dispatcher", dispatcher.url, "(any)", "(any)"]]
+    rows: list[list[Any]] = [
+        ["dashboard", f"{dispatcher.url}/", None, None],
+        ["for Sonarr and Radarr", dispatcher.url, "(any)", "(any)"],
+    ]
     rows += [[f"{node.name} ({node.version})", node.url, node.username, node.password] for node in nodes]
     return table(["what", "address", "user", "password"], rows)
 

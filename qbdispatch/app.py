@@ -1,7 +1,9 @@
 """The Flask application factory. Nothing happens on import; `wsgi.py` decides which configuration is used."""
 
 from flask import Flask, Response, request
+from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from qbdispatch.admin.blueprint import admin
 from qbdispatch.arr.blueprint import arr
@@ -9,6 +11,7 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.services import EXTENSION, build_services
 from qbdispatch.submit.blueprint import submit
 from qbdispatch.telemetry import observe_requests
+from qbdispatch.ui.blueprint import ui
 
 MAX_BODY_BYTES = 64 * 2**20
 """What qBittorrent itself accepts at most (requestparser.h in its sources)."""
@@ -16,7 +19,8 @@ MAX_BODY_BYTES = 64 * 2**20
 
 def create_app(settings: Settings) -> Flask:
     """An application over the given settings; raises `StoreUnavailable` where the database cannot be opened."""
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None, static_url_path="/static")  # files are the blueprints' own
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1, x_prefix=1)  # type: ignore[method-assign]
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=10_000)
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
@@ -24,7 +28,9 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers keep the order in which they are explained
     app.extensions[EXTENSION] = build_services(settings)
     observe_requests(app)
-    for blueprint in (arr, submit, admin):
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    Bootstrap5(app)
+    for blueprint in (arr, submit, admin, ui):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _plain)
     app.before_request(_refuse_broken_query)

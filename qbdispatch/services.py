@@ -14,6 +14,7 @@ from qbdispatch.dispatch.actions import Actions
 from qbdispatch.dispatch.alerting import alerting
 from qbdispatch.dispatch.chores import advising, placing, purging, retaining
 from qbdispatch.dispatch.dispatcher import Dispatcher
+from qbdispatch.dispatch.history import keeping_history
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
 from qbdispatch.dispatch.sending import sending
@@ -83,6 +84,7 @@ def start_leader(app: Flask) -> Leader:
         placing(services.dispatcher),
         retaining(store, settings.database_url, settings.retention),
         advising(settings),
+        *keeping_history(store, settings),
         *alerting(store, settings),
         *sending(store, settings.notifications),
     ]

@@ -5,18 +5,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from qbdispatch import meters
+from qbdispatch.dispatch import draining
 from qbdispatch.dispatch.gauges import StoreCollector
 from qbdispatch.dispatch.held_actions import NotWhileHeld
 from qbdispatch.dispatch.holding import held_documents
 from qbdispatch.dispatch.sending import test_targets
 from qbdispatch.dispatch.survey import survey_arr, survey_nodes
 from qbdispatch.services import services
-from qbdispatch.store import decisions, facts, health
+from qbdispatch.store import decisions, facts
 from qbdispatch.torrents.source import InfoHashes
 from qbdispatch.web import add_json_errors, json_error, require_admin_key
 
 MAX_DECISIONS = 500
-V2_LENGTH = 64
 admin = Blueprint("admin", __name__)
 add_json_errors(admin)
 _OPEN = frozenset({"admin.alive", "admin.ready"})
@@ -38,15 +38,15 @@ def nodes() -> Response:
 @admin.post("/nodes/<name>/drain")
 def drain(name: str) -> Response:
     """Place no new torrents on this node."""
-    return _set_draining(name, True)
+    draining.drain(services().store, _known(name))
+    return jsonify(name=name, draining=True)
 
 
 @admin.post("/nodes/<name>/resume")
 def resume(name: str) -> Response:
     """Place torrents there again; also ends the pause after refused logins."""
-    response = _set_draining(name, False)
-    services().fleet.members[name].forgive()
-    return response
+    draining.resume(services().store, services().fleet, _known(name))
+    return jsonify(name=name, draining=False)
 
 
 @admin.get("/arr")
@@ -144,9 +144,8 @@ def try_notifications() -> Response:
 
 
 def _hashes(text: str) -> InfoHashes:
-    lower = text.lower()
     try:
-        return InfoHashes(v2=lower) if len(lower) == V2_LENGTH else InfoHashes(v1=lower)
+        return InfoHashes.read(text)
     except ValueError as error:
         raise _not_held() from error
 
@@ -155,10 +154,8 @@ def _not_held() -> NotFound:
     return NotFound("no such torrent is held; GET /held lists those that are")
 
 
-def _set_draining(name: str, draining: bool) -> Response:
-    found = services()
-    if name not in found.fleet.members:
-        raise NotFound(f"no such node; there are: {', '.join(found.fleet.members)}")
-    with found.store.write() as connection:
-        health.set_draining(connection, name, draining)
-    return jsonify(name=name, draining=draining)
+def _known(name: str) -> str:
+    members = services().fleet.members
+    if name not in members:
+        raise NotFound(f"no such node; there are: {', '.join(members)}")
+    return name

@@ -14,17 +14,27 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from qbdispatch.arr.reply import text
 from qbdispatch.config.settings import AuthSettings
+from qbdispatch.dispatch import attempts
 from qbdispatch.services import Services, services
+from qbdispatch.web import client_address
 
 COOKIE = "SID"
 SESSION_SECONDS = 24 * 3600
+DOOR = "api"
+BANNED = "Your IP address has been banned after too many failed authentication attempts."
+"""qBittorrent's own words; ours ends by itself, see `dispatch.attempts`."""
 
 
 def login() -> Response:
-    """`Ok.` and a cookie, or `Fails.`, both with status 200 as in qBittorrent up to 5.1."""
+    """`Ok.` and a cookie, or `Fails.`, both with status 200 as in qBittorrent up to 5.1; 403 for too many failures."""
     found = services()
+    limited, client = _is_configured(found.settings.auth), client_address()
+    if limited and not attempts.may_try(found.store, DOOR, client):
+        return text(BANNED, 403)
     if not _right(found, request.form.get("username", ""), request.form.get("password", "")):
         return text("Fails.")
+    if limited:
+        attempts.succeeded(found.store, DOOR, client)
     response = text("Ok.")
     session = _serializer(found).dumps(secrets.token_hex(8))
     response.set_cookie(COOKIE, session, httponly=True, path="/", samesite="Strict")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from qbdispatch.config.settings import RetentionSettings, Settings
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.store import details, mirror, retention
+from qbdispatch.store import buckets, details, mirror, retention
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -46,12 +46,13 @@ class Chore:
 
 
 def purging(store: Store) -> Chore:
-    """Let the mirror forget torrents that went long ago."""
+    """Let the mirror forget torrents that went long ago, and buckets that are full again."""
 
     def purge() -> None:
         with store.write() as connection:
             mirror.purge(connection)
             details.purge(connection)
+            buckets.purge(connection, before=store.now() - PURGE_SECONDS)
 
     return Chore("purge", PURGE_SECONDS, purge)
 

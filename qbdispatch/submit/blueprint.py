@@ -10,9 +10,9 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 
 from qbdispatch.dispatch.dispatcher import RETRY_AFTER_SECONDS, Result
+from qbdispatch.dispatch.parse import read_submission
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.services import services
-from qbdispatch.submit.parse import read_submission
 from qbdispatch.web import add_json_errors, json_error, require_admin_key
 
 submit = Blueprint("submit", __name__)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+V2_LENGTH = 64
 MAX_SIZE_BYTES = 2**60  # beyond any torrent; a larger figure is a mistake or an attack
 _MAX_NAME_LENGTH = 255
 _V1_HEX = re.compile(r"[0-9a-f]{40}")
@@ -28,6 +29,12 @@ class InfoHashes:
             raise ValueError("a v1 hash is 40 lower-case hex digits")
         if self.v2 is not None and not _V2_HEX.fullmatch(self.v2):
             raise ValueError("a v2 hash is 64 lower-case hex digits")
+
+    @classmethod
+    def read(cls, text: str) -> "InfoHashes":
+        """From either hash in hex, upper or lower case. Raises ValueError for anything else."""
+        lower = text.lower()
+        return cls(v2=lower) if len(lower) == V2_LENGTH else cls(v1=lower)
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from qbdispatch.dispatch.attempts import FAILURES
 from qbdispatch.passwords import hash_password
 from tests.conftest import AppMaker
 from tests.unit.test_passwords import qbittorrent_hash
@@ -158,6 +159,40 @@ def test_who_is_not_logged_in_does_not_learn_which_paths_there_are(guarded: Guar
     _login(client)
     unknown = client.get("/api/v2/torrents/nothing")
     assert (unknown.status_code, unknown.text, unknown.content_type) == (404, "Not Found", PLAIN)
+
+
+def test_guessing_a_password_is_cut_short_as_qbittorrent_does_it(guarded: Guarded) -> None:
+    """403 and its words after ten failures from one address, over all workers, for the right password too; other
+    addresses and API keys go on."""
+    workers = [guarded().test_client() for _ in range(3)]
+    assert [_login(workers[number % 3], password="wrong").text for number in range(FAILURES)] == ["Fails."] * FAILURES
+    for password in ("wrong", "pass"):
+        refused = _login(workers[0], password=password)
+        assert (refused.status_code, refused.content_type) == (403, PLAIN)
+        assert refused.text.startswith("Your IP address has been banned")
+    form = {"username": "user", "password": "pass"}
+    elsewhere = workers[0].post("/api/v2/auth/login", data=form, headers={"X-Forwarded-For": "x, 192.168.1.9"})
+    assert elsewhere.text == "Ok."
+    keyed = guarded().test_client().get("/api/v2/app/version", headers={"Authorization": "Bearer key-one"})
+    assert keyed.status_code == 200
+
+
+def test_a_peer_that_is_no_proxy_cannot_give_itself_another_name(guarded: Guarded) -> None:
+    """Whoever comes from the Internet itself is known by the address it comes from."""
+    client = guarded().test_client()
+    told = []
+    for number in range(FAILURES + 1):
+        headers = {"X-Forwarded-For": f"10.0.0.{number}"}
+        form = {"username": "user", "password": "wrong"}
+        peer = {"REMOTE_ADDR": "203.0.114.7"}
+        told.append(client.post("/api/v2/auth/login", data=form, headers=headers, environ_base=peer).status_code)
+    assert told == [200] * FAILURES + [403]
+
+
+def test_right_logins_are_not_counted(guarded: Guarded) -> None:
+    """Sonarr may log in as often as it likes."""
+    client = guarded().test_client()
+    assert {_login(client).text for _ in range(2 * FAILURES)} == {"Ok."}
 
 
 @pytest.mark.parametrize("make", [hash_password, qbittorrent_hash])

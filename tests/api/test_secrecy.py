@@ -23,6 +23,7 @@ KINDS = ("node", "wrong", "node-key", "arr", "admin", "auth", "bearer", "passkey
 SECRETS = {kind: f"s3cret-{kind}" for kind in KINDS}
 ADMIN = {"X-API-Key": SECRETS["admin"]}
 BEARER = {"Authorization": f"Bearer {SECRETS['bearer']}"}
+PAGES = ("/", "/dashboard/nodes/n0", "/dashboard/torrents", "/dashboard/preview", "/dashboard/arr")
 TRACKER = f"&tr=http%3A%2F%2Ft.example%2F{SECRETS['passkey']}%2Fannounce"
 
 
@@ -42,13 +43,15 @@ def _everything(app: Flask) -> list[str]:
         ("POST", "/submit", {"json": {"magnet": made_up_magnet().magnet + TRACKER, "size_estimate_gb": 9999}}),
         *[
             ("GET", path, {})
-            for path in ("/nodes", "/arr", "/decisions", "/healthz", "/readyz", "/nothing", "/metrics")
+            for path in ("/nodes", "/arr", "/decisions", "/healthz", "/readyz", "/nothing", "/metrics", *PAGES)
         ],
         ("POST", "/notifications/test", {}),
         ("POST", "/nodes/n0/drain", {}),
         ("POST", "/nodes/n0/resume", {}),
         ("POST", "/nodes/n0/nothing", {}),
         ("GET", "/submit", {}),
+        ("POST", "/dashboard/preview", {"data": {"link": made_up_magnet().magnet}}),
+        ("POST", "/dashboard/login", {"data": {"key": SECRETS["admin"] + "x"}}),
     ]
     answers = [client.open(path, method=method, headers=ADMIN, **more) for method, path, more in calls]
     answers += [client.open(path, method=method, **more) for method, path, more in calls[8:]]

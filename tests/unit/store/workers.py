@@ -3,7 +3,7 @@
 import time
 from multiprocessing.synchronize import Barrier
 
-from qbdispatch.store import claims
+from qbdispatch.store import buckets, claims
 from qbdispatch.store.engine import Store
 from tests.unit.store.builders import claim, hybrid
 
@@ -60,3 +60,15 @@ def look_then_claim(url: str, worker: int, tries: int, capacity: int) -> int:
             won += 1
     store.close()
     return won
+
+
+def take_tokens(url: str, tries: int, capacity: int) -> int:
+    """Ask so often for a token of a bucket that is never filled again; answers how many were given."""
+    store = Store(url)
+    together()
+    given = 0
+    for _ in range(tries):
+        with store.write() as connection:
+            given += buckets.take(connection, "door", capacity=capacity, per_second=0, now=1000)
+    store.close()
+    return given
