@@ -11,11 +11,11 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import overview
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
-from qbdispatch.dispatch.chores import placing, purging, retaining
+from qbdispatch.dispatch.chores import placing, purging, reconciling, retaining
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
-from qbdispatch.store import health
+from qbdispatch.dispatch.reconcile import reconcile_configuration
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.secrets import shared_secret
 
@@ -48,7 +48,7 @@ def build_services(settings: Settings) -> Services:
 
 def _over(store: Store, settings: Settings) -> Services:
     with store.write() as connection:
-        health.register(connection, [node.name for node in settings.nodes], store.now())
+        reconcile_configuration(connection, {node.name for node in settings.nodes}, store.now())
     fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
     library = Library(store, fleet)
     return Services(
@@ -76,6 +76,7 @@ def start_leader(app: Flask) -> Leader:
     chores = [
         purging(services.store),
         placing(services.dispatcher),
+        reconciling(services.store, settings.retention),
         retaining(services.store, settings.database_url, settings.retention),
     ]
     leader = Leader(services.store, services.fleet, settings.sync, chores)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from qbdispatch.config.settings import RetentionSettings
 from qbdispatch.dispatch.dispatcher import Dispatcher
+from qbdispatch.dispatch.reconcile import reconcile_claims
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.store import details, mirror, retention
+from qbdispatch.store import details, mirror, retention, vanished
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ PURGE_SECONDS = 600.0
 RETENTION_SECONDS = 20.0
 DAY_SECONDS = 86_400.0
 PLACE_SECONDS = 1.0
+RECONCILE_SECONDS = 10.0
 MOST_PLACED = 100
 
 
@@ -69,6 +71,18 @@ def retaining(store: Store, url: str, settings: RetentionSettings) -> Chore:
             log.warning("the store's -wal file could not be shortened: %s", error)
 
     return Chore("retention", RETENTION_SECONDS, retain)
+
+
+def reconciling(store: Store, settings: RetentionSettings) -> Chore:
+    """End the claims that no poll can end, and forget what vanished long ago."""
+
+    def reconcile() -> None:
+        now = store.now()
+        with store.write() as connection:
+            reconcile_claims(connection, now)
+            vanished.drop(connection, now - settings.decisions_days * DAY_SECONDS)
+
+    return Chore("reconcile", RECONCILE_SECONDS, reconcile, at_once=True)
 
 
 def placing(dispatcher: Dispatcher) -> Chore:

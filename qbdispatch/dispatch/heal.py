@@ -1,7 +1,8 @@
 """Heals a torrent that a time-out of ours put on two nodes: the copy with more data stays, the other goes.
 
 Files are deleted with the copy only where they cannot be those of the copy that stays: never between nodes of one
-pool, nor where both name the same path, as two nodes may have the same folder mounted.
+pool, nor where both name the same path, as two nodes may have the same folder mounted, under one name of their own or
+under one that their `path_map` gives it, nor where a path is not known.
 """
 
 import logging
@@ -9,7 +10,9 @@ import logging
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.ledger import record_placed
 from qbdispatch.dispatch.settle import Twin
-from qbdispatch.store import claims, placements
+from qbdispatch.nodes.paths import folder_key, to_client
+from qbdispatch.store import claims, placements, vanished
+from qbdispatch.store.claims import Phase
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -18,7 +21,10 @@ log = logging.getLogger(__name__)
 def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
     """Delete the lesser copy. Raises `NodeError` where a node does not answer; the next poll tries again."""
     other = fleet.members.get(twin.other)
-    if other is None:
+    if other is None:  # we cannot ask it; the copy here is placed, and is looked at again if that node comes back
+        if twin.claim.phase is not Phase.GIVEN_UP:
+            with store.write() as connection:
+                claims.mark(connection, twin.claim.id, phase=Phase.GIVEN_UP, deadline=store.now())
         return
     row = other.call(lambda cookies: other.client.find(cookies, twin.claim.hashes))
     if row is None:
@@ -28,6 +34,7 @@ def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
     loser = fleet.members[loser_name]
     node_id = str(row["hash"]) if keep_here else twin.here.node_id
     delete_files = not _may_share_files(twin, fleet, str(row.get("content_path") or ""))
+    began = store.now()
     loser.call(lambda cookies: loser.client.delete(cookies, [node_id], delete_files=delete_files))
     log.warning(
         'healed "%s" (%s): it was on %s and %s after an unanswered add; removed from %s',
@@ -37,20 +44,24 @@ def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
         twin.other,
         loser_name,
     )
-    _write_down(twin, store, loser_name)
+    _write_down(twin, store, loser_name, node_id, began)
 
 
 def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
     here, other = fleet.members[twin.claim.node].node, fleet.members[twin.other].node
-    return (here.pool is not None and here.pool == other.pool) or twin.here.content_path == other_path
+    if not twin.here.content_path or not other_path or (here.pool is not None and here.pool == other.pool):
+        return True
+    ours = {twin.here.content_path, to_client(twin.here.content_path, here.path_map)}
+    theirs = {other_path, to_client(other_path, other.path_map)}
+    return not {folder_key(path) for path in ours}.isdisjoint(folder_key(path) for path in theirs)
 
 
-def _write_down(twin: Twin, store: Store, loser: str) -> None:
+def _write_down(twin: Twin, store: Store, loser: str, node_id: str, began: float) -> None:
     with store.write() as connection:
         hashes = twin.claim.hashes
-        placements.forget(
-            connection, [found.id for found in placements.find(connection, hashes) if found.node == loser]
-        )
+        found = placements.find(connection, hashes)
+        placements.forget(connection, [one.id for one in found if one.node == loser])
+        vanished.withdraw(connection, loser, [node_id], began)
         if loser == twin.claim.node:
             claims.release(connection, [twin.claim.id])
             return

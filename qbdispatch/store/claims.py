@@ -1,7 +1,8 @@
 """Claims: bytes promised to a node for a torrent that it does not list yet, or lists without its size.
 
 A claim is opened in the transaction that decided on its node. It ends when the node shows the torrent with its own
-size, when the add failed for certain, or when the leader finds that nothing came of it.
+size, when the add failed for certain, or when the leader finds that nothing came of it. Where the node is away for
+long it is given up: nothing is promised any more, but it is remembered what the node may have when it comes back.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,11 @@ class Phase(StrEnum):
     ADDING = "adding"  # the add is under way; nobody was told yes
     ADDED = "added"  # the node took it; there is a placement
     DOUBT = "doubt"  # sent, but never answered: the node may have it
+    GIVEN_UP = "given_up"  # no bytes count; the node has been away for long, and may have it
+
+
+UNSURE = frozenset({Phase.DOUBT, Phase.GIVEN_UP})
+"""The torrent may be placed elsewhere meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +75,13 @@ def open_claim(connection: Connection, hashes: InfoHashes, **values: Any) -> int
 
 def live(connection: Connection, hashes: InfoHashes) -> Claim | None:
     """The claim under which this torrent is being, or has just been, added; doubts do not count."""
-    query = select(claims).where(same_torrent(claims, hashes), claims.c.phase != Phase.DOUBT)
+    query = select(claims).where(same_torrent(claims, hashes), claims.c.phase.not_in(UNSURE))
     return next(iter(_load(connection, query)), None)
 
 
 def doubts(connection: Connection, hashes: InfoHashes) -> list[Claim]:
     """The adds of this torrent that were never answered."""
-    return _load(connection, select(claims).where(same_torrent(claims, hashes), claims.c.phase == Phase.DOUBT))
+    return _load(connection, select(claims).where(same_torrent(claims, hashes), claims.c.phase.in_(UNSURE)))
 
 
 def on_node(connection: Connection, node: str) -> list[Claim]:
@@ -83,13 +89,18 @@ def on_node(connection: Connection, node: str) -> list[Claim]:
     return _load(connection, select(claims).where(claims.c.node == node).order_by(claims.c.id))
 
 
+def every(connection: Connection) -> list[Claim]:
+    """All claims, those that were given up included, oldest first."""
+    return _load(connection, select(claims).order_by(claims.c.id))
+
+
 def totals(connection: Connection) -> dict[str, Total]:
     """What is claimed, by node."""
     unlisted = case((claims.c.shown.is_(False) & (claims.c.phase != Phase.DOUBT), 1), else_=0)
     adding_since = case((claims.c.phase == Phase.ADDING, claims.c.claimed_at))
-    query = select(claims.c.node, func.sum(claims.c.bytes), func.sum(unlisted), func.min(adding_since)).group_by(
-        claims.c.node
-    )
+    figures = (func.sum(claims.c.bytes), func.sum(unlisted), func.min(adding_since))
+    counted = claims.c.phase != Phase.GIVEN_UP
+    query = select(claims.c.node, *figures).where(counted).group_by(claims.c.node)
     return {node: Total(int(size), int(count), since) for node, size, count, since in connection.execute(query)}
 
 
