@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from qbdispatch.dispatch.actions import Actions
 from qbdispatch.dispatch.dispatcher import Status
+from qbdispatch.dispatch.library import Library
 from qbdispatch.dispatch.reconcile import (
     AWAY_SECONDS,
     REMEMBER_SECONDS,
@@ -28,6 +30,7 @@ from tests.unit.dispatch.conftest import BenchMaker
 pytestmark = pytest.mark.both_stores
 
 NodeMaker = Callable[..., ScriptedNode]
+Way = Callable[[Bench, list[ScriptedNode]], None]
 SIZE = 10 * GIB
 LONG_AGO = AWAY_SECONDS + 60
 STEPS: list[tuple[Phase, bool]] = [
@@ -241,6 +244,95 @@ def test_a_torrent_deleted_on_its_node_while_it_is_claimed_leaves_no_claim(
     bench.age("claims", deadline=now() - 1)
     bench.poll()
     assert (phases(bench), bench.homes(made)) == ([], [])
+
+
+def _died(phase: Phase, *, shown: bool = False, listed: bool = False) -> Way:
+    """A worker died at this step; the node has the torrent, or has not."""
+
+    def walk(bench: Bench, nodes: list[ScriptedNode]) -> None:
+        made = claimed(bench, phase, shown, age_seconds=0)
+        if listed:
+            put(nodes[0], made)
+
+    return walk
+
+
+def _answered(behaviour: Any, *, goes_on: bool = True) -> Way:
+    """The preferred node treats the add like this."""
+
+    def walk(bench: Bench, nodes: list[ScriptedNode]) -> None:
+        nodes[0].add_behaviour = behaviour
+        result = bench.submit(make_torrent("t", SIZE))
+        assert (result.node == "b") == goes_on
+        nodes[0].add_behaviour = "normal"
+
+    return walk
+
+
+def _timed_out(*, takes: bool) -> Way:
+    def walk(bench: Bench, nodes: list[ScriptedNode]) -> None:
+        nodes[0].add_behaviour = "add_then_hang" if takes else "hang"
+        nodes[0].delay_seconds["torrents/info"] = 30
+        assert bench.submit(make_torrent("t", SIZE)).node == "b"
+        nodes[0].release()
+        nodes[0].delay_seconds.clear()
+
+    return walk
+
+
+def _deleted(bench: Bench, _: list[ScriptedNode]) -> None:
+    made = make_torrent("t", SIZE)
+    bench.submit(made.magnet)
+    bench.poll()
+    Actions(bench.store, bench.fleet, Library(bench.store, bench.fleet)).delete(str(made.v1), delete_files=True)
+
+
+def _removed_for_good(bench: Bench, _: list[ScriptedNode]) -> None:
+    for phase, shown in STEPS:
+        claimed(bench, phase, shown, age_seconds=0)
+    configure(bench, "b")
+
+
+def _dead_for_good(bench: Bench, nodes: list[ScriptedNode]) -> None:
+    for phase, shown in STEPS:
+        claimed(bench, phase, shown, age_seconds=0)
+    nodes[0].close()
+
+
+WAYS: dict[str, Way] = {
+    "taken": _answered("normal", goes_on=False),
+    "refused": _answered("fail"),
+    "cut off": _answered("drop"),
+    "taken and cut off": _answered("add_then_drop", goes_on=False),
+    "timed out": _timed_out(takes=False),
+    "timed out and taken": _timed_out(takes=True),
+    "died before the add": _died(Phase.ADDING),
+    "died after the add": _died(Phase.ADDING, listed=True),
+    "died before a doubt was asked about": _died(Phase.DOUBT),
+    "died with a doubt that came true": _died(Phase.DOUBT, listed=True),
+    "died after all was written, and it never appeared": _died(Phase.ADDED),
+    "shown without its size, and gone": _died(Phase.ADDED, shown=True),
+    "deleted through us": _deleted,
+    "its node removed": _removed_for_good,
+    "its node dead for good": _dead_for_good,
+}
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_no_claim_is_left_whatever_became_of_it(make_bench: BenchMaker, nodes: list[ScriptedNode], way: str) -> None:
+    """Each way that a claim can go ends by itself in polls and in what is done beside them, given time; what was
+    accepted and is still there is on one node then."""
+    bench = make_bench(*nodes, changes={name: {"timeout_s": 0.3} for name in "ab"})
+    WAYS[way](bench, nodes)
+    for hours in (1, 25, 25 + 24 * 31):
+        past = now() - hours * 3600
+        bench.poll()
+        bench.age("claims", deadline=past, claimed_at=past)
+        bench.age("node_states", up_since=past, seen_at=past)
+        reconcile(bench)
+        bench.poll()
+    assert phases(bench) == []
+    assert sum(len(node.torrents_by_hash) for node in nodes) <= 1
 
 
 def test_each_claim_tells_when_it_ends(bench: Bench) -> None:
