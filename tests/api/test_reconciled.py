@@ -79,6 +79,8 @@ def test_a_worker_that_still_runs_with_the_nodes_of_before_does_no_harm(
     leaves.have(make_torrent("came meanwhile", GIB))
     newest.poll(leaves)
     client.ask(newest)
+    leaves.change(hidden, progress=0.5)
+    newest.poll(leaves)
     asked = client.ask(new)
     assert hidden not in asked.get("torrents_removed", [])
     client.ask(newest)

@@ -217,7 +217,7 @@ def test_what_the_user_has_on_two_nodes_is_not_touched(make_bench: BenchMaker, n
             put(node, made)
         nodes[0].change(made.hash, completed=GIB)
     for full in (False, True):
-        bench.poll(full=full)
+        bench.poll("b", "a", full=full)
     assert [node.deleted for node in nodes] == [[], []]
     assert (bench.homes(by_hand), bench.homes(doubted)) == (["a", "b"], ["a", "b"])
     assert bench.claims("a") == []

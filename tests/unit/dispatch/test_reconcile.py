@@ -114,8 +114,10 @@ def test_on_a_node_that_is_dead_for_good_no_promise_lasts(bench: Bench, phase: P
 
 @pytest.mark.parametrize(("phase", "shown"), STEPS)
 def test_a_claim_on_a_node_that_answers_is_left_to_its_polls(bench: Bench, phase: Phase, shown: bool) -> None:
-    """However old: a magnet without metadata may wait for weeks. Nor does a moment's silence matter."""
+    """However old: a magnet without metadata may wait for weeks. Nor does it matter that the service itself was down
+    for long, or a moment's silence."""
     claimed(bench, phase, shown, age_seconds=LONG_AGO)
+    bench.age("node_states", seen_at=now() - LONG_AGO)
     reconcile(bench)
     assert phases(bench) == [phase.value]
     fall_silent(bench, "a", for_seconds=5)
@@ -230,6 +232,21 @@ def test_a_twin_of_a_removed_node_counts_no_bytes_and_is_healed_when_that_is_bac
     bench.poll()
     assert [made.hash in node.torrents_by_hash for node in nodes] == [False, True]
     assert bench.homes(made) == ["b"]
+
+
+def test_what_was_placed_anew_while_its_node_was_not_configured_is_kept_on_both(
+    bench: Bench, make_bench: BenchMaker, nodes: list[ScriptedNode]
+) -> None:
+    """No time-out made it so: both adds were answered, and whoever took the node out and in again decides. The
+    magnet's claim, which it had when the node left, goes on."""
+    made = claimed(bench, Phase.ADDED, True, age_seconds=60)
+    put(nodes[0], made, state="metaDL", size=0, amount_left=0, has_metadata=False)
+    configure(bench, "b")
+    assert make_bench(nodes[1]).submit(made).node == "b"
+    configure(bench, "a", "b")
+    bench.poll()
+    assert [made.hash in node.torrents_by_hash for node in nodes] == [True, True]
+    assert (bench.homes(made), counted(bench, "a")) == (["a", "b"], SIZE)
 
 
 def test_a_torrent_deleted_on_its_node_while_it_is_claimed_leaves_no_claim(
