@@ -92,7 +92,7 @@ def claimed(bench: Bench, phase: Phase, shown: bool, *, age_seconds: float) -> M
     made = make_torrent("t", SIZE)
     bench.open_claim(made, "a", age_seconds=age_seconds, phase=phase, shown=shown, bytes=SIZE, decision_id="d")
     if phase is Phase.ADDED:
-        bench.place(made, "a")
+        bench.place(made, "a", "d")
     return made
 
 

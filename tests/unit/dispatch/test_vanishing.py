@@ -120,18 +120,19 @@ def test_two_halves_that_become_one_have_not_vanished(bench: Bench, node: Script
 
 
 @pytest.mark.parametrize(
-    ("kept", "says"),
+    ("had", "kept", "says"),
     [
-        (0, "lists none of its 12 torrents: was it replaced, or its list lost?"),
-        (2, "lists only 2 of its 12 torrents: was it replaced, or its list lost?"),
-        (8, "no longer lists 4 of its torrents, removed by others: "),
+        (12, 0, "lists none of its 12 torrents: was it replaced, or its list lost?"),
+        (12, 2, "lists only 2 of its 12 torrents: was it replaced, or its list lost?"),
+        (12, 8, "no longer lists 4 of its torrents, removed by others: "),
+        (30, 18, "no longer lists 12 of its torrents, removed by others: "),
     ],
 )
 def test_a_node_whose_list_is_another_is_said_to_be_replaced(
-    bench: Bench, node: ScriptedNode, caplog: pytest.LogCaptureFixture, kept: int, says: str
+    bench: Bench, node: ScriptedNode, caplog: pytest.LogCaptureFixture, had: int, kept: int, says: str
 ) -> None:
     """In one line and after the wait for a list that is still being loaded; what the new one brought is no loss."""
-    before = [make_torrent(f"t{number}", GIB) for number in range(12)]
+    before = [make_torrent(f"t{number}", GIB) for number in range(had)]
     for made in before:
         put(node, made)
     bench.poll()
@@ -143,7 +144,7 @@ def test_a_node_whose_list_is_another_is_said_to_be_replaced(
     assert (names(bench), lost(caplog)) == ([], [])
     _as_if_waited(bench)
     bench.poll()
-    assert len(names(bench)) == 12 - kept
+    assert len(names(bench)) == had - kept
     (line,) = lost(caplog)
     assert line.startswith(f"node a {says}")
 
