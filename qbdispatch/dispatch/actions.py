@@ -22,7 +22,7 @@ from qbdispatch.dispatch.library import Entry, Library
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.nodes.endpoints import Version, parse_version
 from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
-from qbdispatch.store import claims, mirror, placements, snapshots
+from qbdispatch.store import claims, mirror, placements, snapshots, vanished
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
@@ -84,9 +84,9 @@ class Actions:
         """Remove torrents from whichever nodes have them. Raises `ActionFailed`, and then is to be asked again."""
 
         def act(access: NodeAccess, entries: list[Entry]) -> None:
-            ids = [entry.node_id for entry in entries]
+            ids, began = [entry.node_id for entry in entries], self._store.now()
             access.call(lambda cookies: access.client.delete(cookies, ids, delete_files=delete_files))
-            self._forget(access.node.name, entries)
+            self._forget(access.node.name, entries, began)
 
         self._on_each(self._located(hashes), act, self.held.delete)
 
@@ -253,12 +253,13 @@ class Actions:
             revision = mirror.next_revision(connection)
             mirror.put(connection, access.node.name, listed, revision=revision, seen_at=self._store.now(), touched=True)
 
-    def _forget(self, node: str, entries: Sequence[Entry]) -> None:
+    def _forget(self, node: str, entries: Sequence[Entry], began: float) -> None:
         ids = [entry.node_id for entry in entries]
         with self._store.write() as connection:
             revision = mirror.next_revision(connection)
             mirror.remove(connection, node, ids, revision=revision, seen_at=self._store.now(), touched=True)
             placements.forget(connection, [found.id for found in placements.concerning(connection, node, ids)])
+            vanished.withdraw(connection, node, ids, began)
             for entry in entries:
                 hashes = InfoHashes(entry.row["infohash_v1"] or None, entry.row["infohash_v2"] or None)
                 live = claims.live(connection, hashes)

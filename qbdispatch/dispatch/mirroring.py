@@ -28,7 +28,7 @@ class NodeMirror:
         self._unwritten: set[str] = set()  # an action of ours was newer than the poll
 
     def confirm_missing(self, connection: Connection, poll: Poll) -> None:
-        """Add to the poll's removed ids those that are believed to be gone by now."""
+        """Add to the poll's removed ids those that are believed to be gone by now, and tell it of the others."""
         listed = poll.view.torrents
         if poll.change.full:
             known = mirror.node_rows(connection, poll.node).keys()
@@ -43,6 +43,7 @@ class NodeMirror:
         gone = {node_id for node_id, since in self._missing.items() if poll.polled_at - since >= self._wait}
         poll.change.removed.update(gone)
         self._missing = {node_id: since for node_id, since in self._missing.items() if node_id not in gone}
+        poll.unconfirmed.update(self._missing)
 
     def write(self, connection: Connection, poll: Poll) -> None:
         """Write what the poll changed, if anything, under one new revision."""

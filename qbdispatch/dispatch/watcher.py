@@ -20,7 +20,8 @@ from qbdispatch.dispatch.complaint import Complaint
 from qbdispatch.dispatch.heal import heal
 from qbdispatch.dispatch.labelling import Work, carry_out, compare
 from qbdispatch.dispatch.mirroring import NodeMirror
-from qbdispatch.dispatch.settle import Poll, Twin, settle
+from qbdispatch.dispatch.settle import Findings, Poll, Twin, settle
+from qbdispatch.dispatch.vanishing import told
 from qbdispatch.nodes.endpoints import parse_version
 from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeRefused
 from qbdispatch.nodes.view import Change, NodeView
@@ -109,7 +110,10 @@ class Watcher:
         if change.full or started - self._preferences_at > PREFERENCES_SECONDS:
             self._ask_for_settings(started)
         self._follow_limits(change)
-        for twin in self._write(polled_at, change):
+        findings = self._write(polled_at, change)
+        if findings.vanished:
+            log.warning("node %s %s", self._access.node.name, told(self._store, findings.vanished))
+        for twin in findings.twins:
             self._heal(twin)
         self._label()
 
@@ -145,12 +149,12 @@ class Watcher:
         except NodeError as error:
             log.warning("the removal of a surplus copy of %s has to wait: %s", twin.claim.hashes.key, error)
 
-    def _write(self, polled_at: float, change: Change) -> list[Twin]:
+    def _write(self, polled_at: float, change: Change) -> Findings:
         name = self._access.node.name
         with self._store.write() as connection:
             if not self._leads(connection):
                 self._begin_anew()
-                return []
+                return Findings([], [])
             health.record_answer(connection, name, self._store.now())
             snapshots.keep(connection, self._snapshot(polled_at))
             mirror.keep_state(connection, name, self._view.server_state)
@@ -159,9 +163,9 @@ class Watcher:
             up_since = health.states(connection)[name].up_since or polled_at
             poll = Poll(name, polled_at, up_since, self._view, change)
             self._mirror.confirm_missing(connection, poll)
-            twins = settle(connection, poll)
+            findings = settle(connection, poll)
             self._mirror.write(connection, poll)
-            return twins
+            return findings
 
     def _follow_limits(self, change: Change) -> None:
         """Read all rows anew where the node's share limits have changed: the rows' effective limits follow from them,

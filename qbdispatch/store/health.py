@@ -27,6 +27,7 @@ class NodeState:
     failures: int = 0
     retry_at: float | None = None
     latency_ms: float | None = None
+    removed_at: float | None = None
 
 
 def states(connection: Connection) -> dict[str, NodeState]:
@@ -42,6 +43,20 @@ def register(connection: Connection, names: Iterable[str], now: float = 0.0) -> 
         _begin(connection, int(now))
     for name in set(names) - known:
         connection.execute(insert(node_states).values(node=name, draining=False, fault_detail="", failures=0))
+
+
+def configured(connection: Connection) -> set[str]:
+    """The nodes of the configuration that the worker had which began last."""
+    query = select(node_states.c.node).where(node_states.c.removed_at.is_(None))
+    return set(connection.execute(query).scalars())
+
+
+def set_configured(connection: Connection, names: Iterable[str], now: float) -> None:
+    """These nodes are configured from now on; what is known of others stays."""
+    mine = node_states.c.node.in_(list(names))
+    left = node_states.c.removed_at.is_(None) & ~mine
+    connection.execute(update(node_states).where(mine).values(removed_at=None))
+    connection.execute(update(node_states).where(left).values(removed_at=now))
 
 
 def _begin(connection: Connection, now: int) -> None:
