@@ -15,7 +15,6 @@ from qbdispatch.dispatch.dispatcher import Status
 from qbdispatch.dispatch.survey import survey_arr
 from qbdispatch.dispatch.watcher import LONGEST_PAUSE_SECONDS
 from qbdispatch.nodes.errors import REMEDIES, Cause
-from qbdispatch.services import EXTENSION
 from qbdispatch.store import mirror, placements
 from tests.conftest import AppMaker, node_entry, poll
 from tests.faults.conftest import BenchMaker, shown
@@ -53,21 +52,21 @@ def test_a_slow_node_is_warned_of_and_still_used(make_bench: BenchMaker, nodes: 
 def test_a_clock_a_day_off_is_only_a_warning(make_bench: BenchMaker, nodes: Nodes, days: int, words: str) -> None:
     """Its space still counts, and is as fresh as it was; with the clock set right the warning is gone."""
     bench = make_bench(nodes)
-    nodes["bad"].date = format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
+    nodes["bad"].say_date(format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True))
     document = shown(bench)
     (warning,) = document["warnings"]
     assert words in warning
     assert REMEDIES[Cause.CLOCK_SKEW].advice in warning
     bench.poll("bad")
     assert bench.submit(make_torrent("t", GIB)).node == "bad"
-    nodes["bad"].date = None
+    nodes["bad"].say_date(None)
     assert _warnings(bench) == []
 
 
 def test_a_date_that_is_none_is_no_warning(make_bench: BenchMaker, nodes: Nodes) -> None:
     """It tells nothing of the clock."""
     bench = make_bench(nodes)
-    nodes["bad"].date = "yesterday"
+    nodes["bad"].say_date("yesterday")
     assert _warnings(bench) == []
 
 
@@ -254,7 +253,6 @@ def test_it_is_not_ready_while_every_node_is_drained_or_faulty(make_app: AppMake
     assert (status, "bad is unreachable, good is draining" in text) == (503, True)
     app.test_client().post("/nodes/good/resume")
     assert _ready(app)[0] == HTTP_OK
-    assert app.extensions[EXTENSION] is not None
 
 
 def test_an_arr_is_asked_past_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,14 +19,10 @@ _PART = b'{"rid": 1, "torrents": {"' + b"a" * 40 + b'": {"name": "'
 
 
 class FaultyNode(ScriptedNode):
-    """Answers all calls as `fault` says while one is set.
-
-    `date` is its Date header, if not the true one; `sent_bytes` counts the bodies of endless answers.
-    """
+    """Answers all calls as `fault` says while one is set. `sent_bytes` counts the bodies of endless answers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.fault: Fault | None = None
-        self.date: str | None = None
         self.sent_bytes = 0
         super().__init__(*args, **kwargs)
 
@@ -36,6 +32,10 @@ class FaultyNode(ScriptedNode):
         self.torrents_by_hash = dict(torrents)
         self.forget_sessions()
         return before
+
+    def say_date(self, date: str | None) -> None:
+        """Put this into the Date header of all answers; `None` for the time."""
+        self._server.date = date
 
     def wait(self, seconds: float) -> bool:
         """Pass time; whether the node was closed meanwhile."""
@@ -47,10 +47,7 @@ class FaultyNode(ScriptedNode):
             with self._lock:
                 self.calls[request.path.removeprefix("/api/v2/")] += 1
             return fault(self, request)
-        answer = super()._respond(request)
-        if self.date is not None:
-            answer.headers["Date"] = self.date
-        return answer
+        return super()._respond(request)
 
 
 def drop(_: FaultyNode, request: Request) -> Response:

@@ -18,11 +18,16 @@ from tests.rig.processes import free_port
 
 
 class LoopbackServer:
-    """Serves one WSGI application until closed; kept-alive connections are served, and cut at the end."""
+    """Serves one WSGI application until closed; kept-alive connections are served, and cut at the end.
+
+    `date` is what its Date header says instead of the time.
+    """
 
     def __init__(self, application: Any) -> None:
         connections: set[socket.socket] = set()
         guard = threading.Lock()
+        server = self
+        self.date: str | None = None
 
         class Handler(WSGIRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -38,6 +43,9 @@ class LoopbackServer:
                 # A client may have gone away with our last bytes still unsent.
                 with suppress(OSError):
                     super().finish()
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(timestamp) if server.date is None else server.date
 
             def log(self, type: str, message: str, *args: Any) -> None:
                 """Say nothing: tests read counters, not access logs."""
