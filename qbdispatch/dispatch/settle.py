@@ -73,9 +73,11 @@ def _end_if_over(connection: Connection, claim: Claim, poll: Poll) -> None:
     deadline = max(claim.deadline, poll.up_since) + DOUBT_SECONDS if claim.phase is Phase.DOUBT else claim.deadline
     if poll.polled_at <= deadline:
         return
+    placed = [found.id for found in placements.find(connection, claim.hashes) if found.node == claim.node]
+    if claim.shown and placed:  # the node did list it: gone when its placement is (`NodeMirror.confirm_missing`)
+        return
     claims.release(connection, [claim.id])
-    gone = [found.id for found in placements.find(connection, claim.hashes) if found.node == claim.node]
-    placements.forget(connection, gone)
+    placements.forget(connection, placed)
     poll.change.removed.update(claim.hashes.node_ids)  # it may have been listed while it was expected to appear
 
 

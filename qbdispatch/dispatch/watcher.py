@@ -56,6 +56,7 @@ class Watcher:
         self._store = store
         self._interval = sync.interval_s
         self._leads = leads
+        self._alive_seconds = min(ALIVE_TIMEOUT_SECONDS, access.node.timeout_s)  # for the cheap calls
         self._view = NodeView()
         self._mirror = NodeMirror()
         self._preferences: dict[str, Any] | None = None  # just asked for
@@ -94,7 +95,7 @@ class Watcher:
 
     def _ping(self) -> None:
         started = time.monotonic()
-        self._access.call(lambda cookies: self._access.client.transfer(cookies, ALIVE_TIMEOUT_SECONDS))
+        self._access.call(lambda cookies: self._access.client.transfer(cookies, self._alive_seconds))
         latency = _milliseconds_since(started)
         with self._store.write() as connection:
             if self._leads(connection):
@@ -130,7 +131,7 @@ class Watcher:
 
     def _ask_for_settings(self, now: float) -> None:
         started = time.monotonic()
-        self._version = self._access.call(lambda cookies: self._access.client.version(cookies, ALIVE_TIMEOUT_SECONDS))
+        self._version = self._access.call(lambda cookies: self._access.client.version(cookies, self._alive_seconds))
         self._latency_ms = _milliseconds_since(started)
         self._preferences = self._access.call(self._access.client.preferences)
         self._preferences_at = now

@@ -21,7 +21,7 @@ from tests.faults.conftest import BenchMaker, shown
 from tests.rig import scripted_faults as faults
 from tests.rig.disks import GIB
 from tests.rig.scripted_faults import FaultyNode
-from tests.rig.swarm import MadeTorrent, make_torrent
+from tests.rig.swarm import MadeTorrent, made_up_magnet, make_torrent
 from tests.unit.dispatch.bench import Bench, put
 from tests.unit.nodes.wire import answer, wired
 
@@ -147,6 +147,25 @@ def test_after_a_restart_with_an_empty_or_partial_list_all_is_as_before(
     bench.poll("bad")
     assert (_warnings(bench), bench.room_gib("bad")) == ([], room)
     assert not nodes["good"].adds
+
+
+def test_a_torrent_whose_size_is_not_known_yet_survives_such_a_restart_too(
+    make_bench: BenchMaker, nodes: Nodes
+) -> None:
+    """Its claim is past its deadline and holds only because the node lists it."""
+    bench, bad = make_bench(nodes), nodes["bad"]
+    made = made_up_magnet("no metadata")
+    assert bench.submit(made).node == "bad"
+    bench.poll("bad")
+    bench.age("claims", deadline=time.time() - 60)
+    room = bench.room_gib("bad")
+    whole = bad.restart()
+    bench.poll("bad", full=True)
+    assert (bench.homes(made), len(bench.claims("bad")), bench.room_gib("bad")) == (["bad"], 1, room)
+    assert bench.submit(made).status is Status.DUPLICATE
+    bad.restart(**whole)
+    bench.poll("bad")
+    assert (bench.homes(made), len(bench.claims("bad"))) == (["bad"], 1)
 
 
 def test_another_node_under_the_same_url_is_told_apart(make_bench: BenchMaker, nodes: Nodes) -> None:
