@@ -57,6 +57,7 @@ UNTIL_MENDED = [
     Case("drips its head", faults.drip_head, Cause.TIMEOUT),
     Case("banned us", faults.body(""), Cause.BANNED, Reason.AUTH_FAILED),
 ]
+SLOW = Case("each call just within its limit", faults.drop, Cause.SLOW)
 CASES = pytest.mark.parametrize("case", UNTIL_MENDED, ids=lambda case: case.name.replace(" ", "-"))
 
 
@@ -68,6 +69,8 @@ def _bench(make_bench: BenchMaker, nodes: dict[str, FaultyNode], case: Case) -> 
 def _break(case: Case, node: FaultyNode) -> None:
     if case.cause is Cause.BANNED:
         node.unauthorised = True
+    elif case is SLOW:
+        node.delay_seconds["*"] = 0.9 * TIMEOUT_SECONDS
     else:
         node.fault = case.fault
 
@@ -122,7 +125,7 @@ def _median_seconds(bench: Bench) -> float:
 
 
 @pytest.mark.alone
-@CASES
+@pytest.mark.parametrize("case", [*UNTIL_MENDED, SLOW], ids=lambda case: case.name.replace(" ", "-"))
 def test_nobody_else_is_slower_for_it(make_bench: BenchMaker, nodes: dict[str, FaultyNode], case: Case) -> None:
     """While the watcher and the callers of the bad node suffer, a call to the good one takes at most twice as long."""
     bench = _bench(make_bench, nodes, case)

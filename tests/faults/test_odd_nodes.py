@@ -20,6 +20,7 @@ from tests.conftest import AppMaker, node_entry, poll
 from tests.faults.conftest import BenchMaker, shown
 from tests.rig import scripted_faults as faults
 from tests.rig.disks import GIB
+from tests.rig.processes import free_port
 from tests.rig.scripted_faults import FaultyNode
 from tests.rig.swarm import MadeTorrent, made_up_magnet, make_torrent
 from tests.unit.dispatch.bench import Bench, put
@@ -178,6 +179,26 @@ def test_another_node_under_the_same_url_is_told_apart(make_bench: BenchMaker, n
     (warning,) = _warnings(bench)
     assert warning.startswith("replaced: it lists none of the 2 torrents")
     assert (shown(bench)["excluded"], shown(bench)["cause"]) == (False, "replaced")
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("http://127.0.0.1:{nobody}", Cause.REFUSED_CONNECTION),
+        ("http://no-such-node.invalid", Cause.NAME_NOT_FOUND),
+        ("https://127.0.0.1:{node}", Cause.TLS_FAILED),
+    ],
+)
+def test_a_wrong_url_is_told_with_what_to_do_and_ends_when_it_is_right(
+    make_bench: BenchMaker, nodes: Nodes, url: str, cause: Cause
+) -> None:
+    """The other node takes what comes; the corrected configuration is another worker's."""
+    bench = make_bench(nodes, url=url.format(nobody=free_port(), node=nodes["bad"].port), timeout_s=2)
+    document = shown(bench)
+    assert (document["cause"], document["reasons"][0]["code"]) == (cause, "unreachable")
+    assert REMEDIES[cause].advice in document["error"]
+    assert bench.submit(make_torrent("t", GIB)).node == "good"
+    assert shown(make_bench(nodes))["reasons"] == []
 
 
 @pytest.mark.parametrize("version", ["4.5.2", "5.3.0"])
