@@ -232,10 +232,13 @@ def test_a_refused_api_key_makes_all_workers_pause(make_bench: BenchMaker, statu
         assert bad.calls.total() == 1
 
 
-def test_a_page_in_place_of_a_login_is_no_wrong_password(make_bench: BenchMaker, nodes: Nodes) -> None:
+@pytest.mark.parametrize("fault", [faults.page(200), faults.body("Please log in to this network", "text/plain")])
+def test_a_page_in_place_of_a_login_is_no_wrong_password(
+    make_bench: BenchMaker, nodes: Nodes, fault: faults.Fault
+) -> None:
     """A proxy's login page with status 200: no pause, and well again as soon as the proxy lets us through."""
     bench = make_bench(nodes, polled=False)
-    nodes["bad"].fault = faults.page(200)
+    nodes["bad"].fault = fault
     bench.watchers["bad"].tick()
     assert (shown(bench)["cause"], shown(bench)["reasons"][0]["code"]) == ("not_qbittorrent", "unreachable")
     nodes["bad"].fault = None
