@@ -123,6 +123,8 @@ class NodeAccess:
 
     def _pausing(self, refused: Refused) -> NodeAuthFailed:
         cause, _, what = refused.detail.partition(": ")
+        if cause not in {*Cause}:  # kept by an earlier version
+            cause, what = Cause.WRONG_CREDENTIALS, refused.detail
         minutes = max(1, round((refused.retry_at - self._now()) / 60))
         return NodeAuthFailed(
             f"{what}; next try in {minutes} min, or at once after POST /nodes/NAME/resume or a restart with"

@@ -119,6 +119,16 @@ def test_a_mended_cause_is_tried_at_once(node: WatchedNode, store: Store, mend: 
     assert node.failed_logins == 0
 
 
+def test_a_refusal_kept_by_an_earlier_version_still_holds(node: WatchedNode, store: Store) -> None:
+    """It has no cause in front."""
+    access = NodeAccess(_settings(node, password="wrong"), store)
+    _outcome(access)
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE sessions SET refusal_detail = 'says: no'")
+    assert str(_outcome(access)).startswith("says: no; next try in 6 min")
+    assert node.failed_logins == 1
+
+
 def test_a_ban_is_told_from_a_wrong_password(node: WatchedNode, store: Store) -> None:
     """The user learns that the password may be right."""
     node.unauthorised = True
