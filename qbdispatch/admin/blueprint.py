@@ -13,6 +13,8 @@ from qbdispatch.dispatch.reconcile import claim_documents, removed_documents
 from qbdispatch.dispatch.sending import test_targets
 from qbdispatch.dispatch.survey import survey_arr, survey_nodes
 from qbdispatch.dispatch.vanishing import vanished_documents, with_vanished
+from qbdispatch.scoring.filters import availability
+from qbdispatch.scoring.model import Policy
 from qbdispatch.services import services
 from qbdispatch.store import decisions, facts
 from qbdispatch.torrents.source import InfoHashes
@@ -137,17 +139,19 @@ def alive() -> Response:
 
 @admin.get("/readyz")
 def ready() -> Response:
-    """The store answers and at least one node has been heard of lately: torrents can be placed."""
+    """The store answers and at least one node is neither drained nor faulty nor silent: torrents can be placed."""
     found = services()
     settings = found.settings
     with found.store.read() as connection:
         fleet = facts.gather(
             connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=found.store.now()
         )
-    stale = settings.sync.stale_after_s
-    if any(node.fault is None and node.age_seconds is not None and node.age_seconds <= stale for node in fleet):
+    wishes = Policy(stale_after_seconds=settings.sync.stale_after_s)
+    codes = {node.name: availability(node, wishes) for node in fleet}
+    if not all(codes.values()):
         return jsonify(status="ready")
-    return json_error(503, "no node has answered yet; GET /nodes tells why")
+    why = ", ".join(f"{name} is {' and '.join(reasons)}" for name, reasons in codes.items())
+    return json_error(503, f"no node takes torrents: {why}; GET /nodes tells what to do")
 
 
 @admin.get("/metrics")

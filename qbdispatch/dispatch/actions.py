@@ -21,7 +21,7 @@ from qbdispatch.dispatch.holding import HELD
 from qbdispatch.dispatch.library import Entry, Library
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.nodes.endpoints import Version, parse_version
-from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
+from qbdispatch.nodes.errors import Cause, NodeAuthFailed, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
 from qbdispatch.store import claims, mirror, placements, snapshots, vanished
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
@@ -141,6 +141,7 @@ class Actions:
         if entry.node == HELD:
             raise NodeRefused(WAITS, CONFLICT, WAITS)
         access = self._fleet.members[entry.node]
+        access.require_up()
         (now,) = self._as_listed_now(access, [entry])
         return self.send(access, method, endpoint, {**fields, "hash": now.node_id})
 
@@ -223,6 +224,7 @@ class Actions:
 
         def act_there(name: str) -> None:
             access = self._fleet.members[name]
+            access.require_up()
             act(access, self._as_listed_now(access, found[name]))
 
         failures = _at_once(lambda name: _failure(lambda: act_there(name)), list(found))
@@ -279,7 +281,7 @@ def _json(answer: requests.Response) -> Any:
     try:
         return answer.json()
     except ValueError as error:
-        raise NodeOutcomeUnknown("the node's answer is not JSON") from error
+        raise NodeOutcomeUnknown("its answer is not JSON", Cause.NOT_QBITTORRENT) from error
 
 
 def _failure(act: Callable[[], None]) -> NodeError | None:
