@@ -40,13 +40,21 @@ def build_spec(app: Flask, prefix: str) -> dict[str, Any]:
     spec.components.security_scheme(_KEY, {"type": "apiKey", "in": "header", "name": "X-API-Key"})
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         if rule.endpoint in OPERATIONS:
-            spec.path(path=_PARAMETER.sub(r"{\1}", rule.rule), operations=dict(_methods(app, rule)))
+            spec.path(
+                path=_PARAMETER.sub(lambda found: f"{{{_name(found[1])}}}", rule.rule),
+                operations=dict(_methods(app, rule)),
+            )
     return dict(spec.to_dict())
 
 
 def _schema_name(schema: Any) -> str:
     found = schema if isinstance(schema, type) else type(schema)
     return str(found.__name__).removesuffix("Shape").removesuffix("Schema")
+
+
+def _name(argument: str) -> str:
+    """Of a part of the path: without what keeps it from hiding a word of Python."""
+    return argument.removesuffix("_")
 
 
 def _methods(app: Flask, rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -71,7 +79,7 @@ def _methods(app: Flask, rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _in_path(rule: Rule) -> Iterator[dict[str, Any]]:
     for name in _PARAMETER.findall(rule.rule):
-        yield {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+        yield {"in": "path", "name": _name(name), "required": True, "schema": {"type": "string"}}
 
 
 def _in_query(operation: Operation) -> Iterator[dict[str, Any]]:
