@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from qbdispatch.admin.blueprint import admin
 from qbdispatch.arr.blueprint import arr
 from qbdispatch.config.settings import Settings
+from qbdispatch.reference.blueprint import reference
 from qbdispatch.services import EXTENSION, build_services
 from qbdispatch.submit.blueprint import submit
 from qbdispatch.telemetry import observe_requests
@@ -30,7 +31,7 @@ def create_app(settings: Settings) -> Flask:
     observe_requests(app)
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
-    for blueprint in (arr, submit, admin, ui):
+    for blueprint in (arr, submit, admin, ui, reference):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _plain)
     app.before_request(_refuse_broken_query)

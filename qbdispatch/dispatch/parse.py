@@ -31,13 +31,32 @@ class SubmissionSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    name = fields.Str(allow_none=True, validate=[validate.Length(max=MAX_NAME_CHARACTERS), _printable])
-    category = fields.Str(allow_none=True, validate=[validate.Length(max=255), _printable, _category])
-    size_estimate_gb = fields.Float(
-        allow_none=True, allow_nan=False, validate=validate.Range(min=0, max=MAX_SIZE_GB, min_inclusive=False)
+    name = fields.Str(
+        allow_none=True,
+        validate=[validate.Length(max=MAX_NAME_CHARACTERS), _printable],
+        metadata={"description": "What people shall know it by."},
     )
-    magnet = fields.Str(allow_none=True, validate=_printable)
-    url = fields.Str(allow_none=True, validate=_printable)
+    category = fields.Str(
+        allow_none=True,
+        validate=[validate.Length(max=255), _printable, _category],
+        metadata={"description": "As in qBittorrent."},
+    )
+    size_estimate_gb = fields.Float(
+        allow_none=True,
+        allow_nan=False,
+        validate=validate.Range(min=0, max=MAX_SIZE_GB, min_inclusive=False),
+        metadata={"description": "What to claim for a magnet, which does not tell its size."},
+    )
+    magnet = fields.Str(
+        allow_none=True,
+        validate=_printable,
+        metadata={"description": "A magnet link or a bare hash. Give exactly one of magnet, url and torrent."},
+    )
+    url = fields.Str(
+        allow_none=True,
+        validate=_printable,
+        metadata={"description": "Address of a .torrent file, which is fetched here; or a magnet link."},
+    )
 
 
 _schema = SubmissionSchema()

@@ -129,7 +129,7 @@ def test_axe_finds_nothing_serious(browser: Browser, running: Stack, scheme: Any
     context = browser.new_context(**device, color_scheme=scheme, bypass_csp=True)  # axe is put into the page
     page = context.new_page()
     found = []
-    for path in (*paths, "/dashboard/preview", "/dashboard/decisions/none"):
+    for path in (*paths, "/dashboard/preview", "/dashboard/decisions/none", "/docs"):
         page.goto(f"{running.url}{path}")
         results = Axe().run(page).response
         found += [

@@ -1,4 +1,4 @@
-"""config.example.yaml and the README say what the schema says, no more and no less."""
+"""config.example.yaml and the documentation say what the schema says, no more and no less."""
 
 import re
 from collections.abc import Iterator
@@ -7,28 +7,15 @@ from typing import Any
 
 import yaml
 
-from qbdispatch.config import Settings, load_settings
-from qbdispatch.config.options import Option, options_of
-from qbdispatch.config.schema import Part
+from qbdispatch.config import load_settings, reference
+from qbdispatch.config.reference import plain, settings_by_path
 from qbdispatch.nodes.errors import REMEDIES, Cause
 from qbdispatch.scoring.model import Reason
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "config.example.yaml"
-README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
 COMMENTED_SETTING = re.compile(r"^( *)#(?=\S)", re.MULTILINE)
-
-
-def settings_by_path(section: Any = Settings, prefix: str = "") -> Iterator[tuple[str, Option]]:
-    """Each setting that holds a value, and each list of sections."""
-    for option in options_of(section):
-        path = f"{prefix}{option.key}"
-        if not isinstance(option.field, Part):
-            yield path, option
-            continue
-        if option.field.many:
-            yield path, option
-        yield from settings_by_path(option.field.section, f"{path}{'[]' if option.field.many else ''}.")
 
 
 def paths_in(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -40,19 +27,6 @@ def paths_in(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             for entry in value:
                 yield from paths_in(entry, f"{prefix}{key}[].")
-
-
-def plain(default: Any) -> Any:
-    return list(default) if isinstance(default, tuple) else default
-
-
-def shown(option: Option) -> str:
-    """A default as the README shows it."""
-    if option.required:
-        return "required"
-    default = option.default
-    text = f"{default:g}" if isinstance(default, float) else yaml.safe_dump(plain(default), default_flow_style=True)
-    return f"`{text.removesuffix(chr(10)).removesuffix('...').strip()}`"
 
 
 def everything_uncommented() -> dict[str, Any]:
@@ -97,16 +71,29 @@ def test_the_example_shows_true_defaults() -> None:
     assert wrong == {}
 
 
-def test_the_reference_in_the_readme_is_the_schema() -> None:
+def test_the_reference_is_the_schema() -> None:
     """One row for each setting, with its default and its description, in the schema's order."""
-    table = README.split("| setting | default | meaning |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
-    rows = [f"| `{path}` | {shown(option)} | {option.help} |" for path, option in settings_by_path()]
-    assert table.splitlines() == rows
+    page = (DOCS / "configuration.md").read_text()
+    assert page == reference.rewrite(page), "run: python -m qbdispatch.config.reference docs/configuration.md"
+    rows = page.split(reference.BEGIN)[1].split(reference.END)[0].splitlines()[2:]
+    assert re.findall(r"^\| `(.+?)` \|", "\n".join(rows), re.MULTILINE) == [path for path, _ in settings_by_path()]
+    assert "| `dispatcher.admin_api_key` | `null` | If set, X-API-Key for all but" in page
+    assert "| `nodes[].url` | required | Address of its Web UI" in page
+    assert "| `sync.interval_s` | `2` | Seconds" in page
 
 
-def test_the_reason_codes_in_the_readme_are_the_codes() -> None:
+def test_every_environment_variable_is_documented() -> None:
+    """Those that the sources read, and no other."""
+    sources = [*(ROOT / "qbdispatch").rglob("*.py"), ROOT / "wsgi.py", ROOT / "gunicorn.conf.py"]
+    read = set(re.findall(r"\b(QBDISPATCH_[A-Z_]+|WEB_CONCURRENCY)\b", "".join(file.read_text() for file in sources)))
+    table = (DOCS / "configuration.md").read_text().split("| variable | default | meaning |\n")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == read
+
+
+def test_the_reason_codes_in_the_documentation_are_the_codes() -> None:
     """Each code has its row, and there is no row for anything else."""
-    table = README.split("| code | meaning | what to do |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
+    page = (DOCS / "reason-codes.md").read_text()
+    table = page.split("| code | meaning | what to do |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [reason.value for reason in Reason]
 
 
