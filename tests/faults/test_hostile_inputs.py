@@ -18,6 +18,7 @@ from tests.rig.scripted import ScriptedNode
 MADE_BY_HAND, MADE_BY_HYPOTHESIS = 1500, 1000
 LONGEST_SECONDS = 5.0
 GROWTH_BYTES = 48 * 1024
+ROUNDS = 3
 LARGE = 2**14
 OPEN_TO_ALL = {b"/healthz", b"/readyz", b"/api/v2/auth/login", b"/dashboard/theme", b""}
 AS_FAST_AS_MAY_BE = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -80,7 +81,8 @@ def test_nothing_odd_gets_past_a_locked_door(locked: Flask) -> None:
 
 
 def test_a_second_round_of_the_same_takes_no_more_memory(app: Flask) -> None:
-    """What one round leaves behind shows in the next one, since every request is the same."""
+    """What one round leaves behind shows in each one after it, since every request is the same; what only fills a cache
+    shows once."""
     attacks = [attack for attack in by_hand(app) if len(attack.body) < LARGE][::2]
 
     def traced_bytes() -> int:
@@ -91,7 +93,10 @@ def test_a_second_round_of_the_same_takes_no_more_memory(app: Flask) -> None:
 
     tracemalloc.start()
     try:
-        first, second = traced_bytes(), traced_bytes()
+        before, growth = traced_bytes(), []
+        while len(growth) < ROUNDS and (not growth or growth[-1] >= GROWTH_BYTES):
+            growth.append(traced_bytes() - before)
+            before += growth[-1]
     finally:
         tracemalloc.stop()
-    assert second - first < GROWTH_BYTES
+    assert growth[-1] < GROWTH_BYTES, growth

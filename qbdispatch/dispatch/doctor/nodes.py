@@ -25,7 +25,7 @@ SPACE_PAUSE_SECONDS = 0.3
 _PROTECTED = "its ban is counted from the last try, so nothing here tries again by itself"
 _AWAY = ("unreachable", "check that its machine is up, that the address is right and that no firewall drops packets")
 _SILENT_STRANGER = ("not_qbittorrent", "correct host and port in its url to those of its Web UI")
-_SILENCES = {
+SILENCES = {
     Cause.REFUSED_CONNECTION: (
         "connection_refused",
         "start qBittorrent, or correct the port in its url to that of its Web UI",
@@ -98,7 +98,7 @@ def _free_bytes(access: NodeAccess) -> int | None:
 
 
 def _silent(node: NodeSettings, fault: NodeError) -> Finding:
-    code, remedy = _SILENCES.get(fault.cause, _SILENT_STRANGER)
+    code, remedy = SILENCES.get(fault.cause, _SILENT_STRANGER)
     return error(code, about(node), fault.what, remedy)
 
 
