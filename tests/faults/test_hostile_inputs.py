@@ -93,7 +93,8 @@ def test_a_second_round_of_the_same_takes_no_more_memory(app: Flask) -> None:
 
     tracemalloc.start()
     try:
-        before, growth = traced_bytes(), []
+        before = traced_bytes()
+        growth: list[int] = []
         while len(growth) < ROUNDS and (not growth or growth[-1] >= GROWTH_BYTES):
             growth.append(traced_bytes() - before)
             before += growth[-1]
