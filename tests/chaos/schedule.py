@@ -67,6 +67,18 @@ class Event:
             more.append(f"to {self.factor:.0%}")
         return f"{self.at:6.1f} s  {self.kind} [{self.target}] {', '.join(more)}"
 
+    @property
+    def thing(self) -> tuple[str, int]:
+        """What it keeps busy: a process, a disk, a proxy, a flag."""
+        groups = {
+            Kind.NODE_PAUSE: "node",
+            Kind.NODE_KILL: "node",
+            Kind.NODE_PROXY: "proxy",
+            Kind.NODE_DRAIN: "drain",
+            Kind.DISK: "disk",
+        }
+        return groups.get(self.kind, "dispatcher" if self.kind in _DISPATCHER_FAULTS else "store"), self.target
+
 
 def make_schedule(seed: int, *, seconds: float, nodes: int, dispatchers: int, store_faults: bool) -> Sequence[Event]:
     """Faults from shortly after the start until all can be over by `seconds`, in the order of time."""
@@ -77,10 +89,9 @@ def make_schedule(seed: int, *, seconds: float, nodes: int, dispatchers: int, st
     at = 2.0
     while (at := at + rng.uniform(*_EVERY_SECONDS)) < seconds:
         event = _drawn(rng, at, kinds, nodes, dispatchers)
-        thing = _thing(event)
-        if busy_until.get(thing, 0.0) > at or at + event.seconds > seconds:
+        if busy_until.get(event.thing, 0.0) > at or at + event.seconds > seconds:
             continue
-        busy_until[thing] = at + event.seconds + _REST_SECONDS
+        busy_until[event.thing] = at + event.seconds + _REST_SECONDS
         events.append(event)
     return events
 
@@ -97,15 +108,3 @@ def _drawn(
     if kind is Kind.NODE_PROXY:
         return replace(event, harm=harm, share=share, adds_only=adds_only)
     return replace(event, factor=factor) if kind is Kind.DISK else event
-
-
-def _thing(event: Event) -> tuple[str, int]:
-    """What a fault keeps busy: a process, a disk, a proxy, a flag."""
-    groups = {
-        Kind.NODE_PAUSE: "node",
-        Kind.NODE_KILL: "node",
-        Kind.NODE_PROXY: "proxy",
-        Kind.NODE_DRAIN: "drain",
-        Kind.DISK: "disk",
-    }
-    return groups.get(event.kind, "dispatcher" if event.kind in _DISPATCHER_FAULTS else "store"), event.target

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 import requests
 
-from tests.chaos.schedule import make_schedule
+from tests.chaos.run import let_fall
+from tests.chaos.schedule import Event, Kind, make_schedule
 from tests.rig.proxy import Fault, FaultyProxy, Harm
 from tests.rig.scripted import ScriptedNode
 from tests.rig.swarm import made_up_magnet
@@ -88,3 +90,23 @@ def test_a_seed_stands_for_one_schedule() -> None:
     assert first == again != other
     assert len(first) > 20
     assert all(event.at + event.seconds <= 60 for event in first)
+
+
+def test_a_fault_waits_until_the_one_before_it_on_the_same_thing_is_over() -> None:
+    """A dispatcher that takes longer to start than the schedule allows for is not killed meanwhile; others are."""
+    slow = Event(0.0, Kind.DISPATCHER_KILL, 0, 0.0)
+    kill = Event(0.05, Kind.WORKER_KILL, 0, 0.0)
+    other = Event(0.1, Kind.WORKER_KILL, 1, 0.0)
+    other_fell = threading.Event()
+    told: list[tuple[Event, bool]] = []
+
+    def carry_out(event: Event, ends: bool) -> None:
+        if (event, ends) == (slow, True):
+            assert other_fell.wait(30)
+        told.append((event, ends))
+        if event == other:
+            other_fell.set()
+
+    let_fall([slow, kill, other], carry_out)
+    assert told.index((slow, True)) < told.index((kill, False))
+    assert len(told) == 6
