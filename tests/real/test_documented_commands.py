@@ -204,7 +204,7 @@ def test_the_steps_without_docker_lead_to_a_service(nodes: list[ScriptedNode], t
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("QBDISPATCH", "PYTHON"))}
     environment["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     serve = next(step for step in steps if "gunicorn" in step)
-    made = sorted((step for step in steps if step != serve), key=_first_config)
+    made = sorted((step for step in steps if step != serve), key=lambda step: step.endswith("check"))  # comes last
     for step in made:
         _run(step, cwd=copy, env=environment)
         if step.startswith("cp "):
@@ -220,11 +220,6 @@ def test_the_steps_without_docker_lead_to_a_service(nodes: list[ScriptedNode], t
     assert child.exit_status == 0, child.log_text()
 
 
-def _first_config(step: str) -> bool:
-    """README shows the copying first, and each command is run once: `check` comes last."""
-    return step.endswith("check")
-
-
 def _answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).status_code == 200
@@ -234,15 +229,15 @@ def _answers(url: str) -> bool:
 
 def test_a_backup_is_put_in_place_as_shown(stage: Stage, tmp_path: Path) -> None:
     """The shown commands about folders, with theirs replaced by ours: the restored store opens and has everything."""
-    data, backups, etc = tmp_path / "data", tmp_path / "backups", tmp_path / "etc"
-    for folder in (data, backups, etc / "systemd/system"):
+    data, saved, etc = tmp_path / "store", tmp_path / "saved", tmp_path / "etc"
+    for folder in (data, saved, etc / "systemd/system"):
         folder.mkdir(parents=True)
     shutil.copy(REPOSITORY / "config.example.yaml", tmp_path / "config.yaml")
     shutil.copytree(REPOSITORY / "deploy", tmp_path / "deploy")
     (data / "qbdispatch.sqlite3").write_text("old")
     (data / "qbdispatch.sqlite3-wal").write_text("old")
-    stage.run(f"qbdispatch backup {backups}/qbdispatch.sqlite3")
-    folders = {"/var/lib/qbdispatch": str(data), "/backups": str(backups), "/etc/": f"{etc}/"}
+    stage.run(f"qbdispatch backup {saved}/qbdispatch.sqlite3")
+    folders = {"/var/lib/qbdispatch": str(data), "/backups": str(saved), "/etc/": f"{etc}/"}
     ours = {"--owner=qbdispatch": f"--owner={os.getuid()}", "--group=qbdispatch": f"--group={os.getgid()}"}
     for command in _of(FOLDERS):
         text = command.text
