@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import pytest
 import requests
 import yaml
 
+from qbdispatch.dispatch.draining import drain
 from qbdispatch.store.engine import Store
 from tests.rig.dispatcher import REPOSITORY, Dispatcher
 from tests.rig.documented import Command, blocks, documented
@@ -158,6 +159,7 @@ def stage(nodes: list[ScriptedNode], tmp_path_factory: pytest.TempPathFactory) -
             "hold": {"enabled": True},
         }
         dispatcher = stack.enter_context(Dispatcher(config, workers=1))
+        stack.callback(dispatcher.kill_all)  # nothing that it does at its end is of interest here
         wait_until(lambda: _submit(dispatcher, "cd" * 20, 1)["status"] == "accepted", 30, "nodes to be polled")
         held = _submit(dispatcher, HELD_HASH, 5000)
         replaced = {
@@ -236,6 +238,7 @@ def test_a_backup_is_put_in_place_as_shown(stage: Stage, tmp_path: Path) -> None
     shutil.copytree(REPOSITORY / "deploy", tmp_path / "deploy")
     (data / "qbdispatch.sqlite3").write_text("old")
     (data / "qbdispatch.sqlite3-wal").write_text("old")
+    assert _submit(stage.dispatcher, HELD_HASH, 5000)["status"] == "held"
     stage.run(f"qbdispatch backup {saved}/qbdispatch.sqlite3")
     folders = {"/var/lib/qbdispatch": str(data), "/backups": str(saved), "/etc/": f"{etc}/"}
     ours = {"--owner=qbdispatch": f"--owner={os.getuid()}", "--group=qbdispatch": f"--group={os.getgid()}"}
@@ -245,26 +248,23 @@ def test_a_backup_is_put_in_place_as_shown(stage: Stage, tmp_path: Path) -> None
             text = text.replace(shown, real)
         _run(text, cwd=tmp_path)
     assert sorted(path.name for path in (data / "before").iterdir()) == ["qbdispatch.sqlite3", "qbdispatch.sqlite3-wal"]
-    store = Store(f"sqlite:///{data / 'qbdispatch.sqlite3'}")
-    with store.read() as connection:
+    with closing(Store(f"sqlite:///{data / 'qbdispatch.sqlite3'}")) as store, store.read() as connection:
         held = connection.exec_driver_sql("SELECT v1 FROM held").scalars().all()
-    store.close()
     assert held == [HELD_HASH]
     assert (etc / "qbdispatch/config.yaml").stat().st_mode & 0o777 == 0o640
     assert (etc / "systemd/system/qbdispatch.service").is_file()
 
 
 def test_postgresql_is_set_up_saved_and_restored_as_shown(postgres: Postgres, tmp_path: Path) -> None:
-    """The shown commands in their order, on a server of the tests'; what was there is there again."""
+    """The shown commands in their order, on a server of the tests'; afterwards all is as when it was saved."""
     server = {"PGHOST": "127.0.0.1", "PGPORT": str(postgres.port), "PGUSER": "postgres"}
     environment = os.environ | server | {"PATH": f"{binaries()}:{os.environ['PATH']}"}
     at = f"127.0.0.1:{postgres.port}"
+    url = f"postgresql+psycopg://qbdispatch:secret@{at}/qbdispatch"
     for command in _of(POSTGRESQL):
         if command.text.startswith("pg_dump"):
-            store = Store(f"postgresql+psycopg://qbdispatch:secret@{at}/qbdispatch")
-            with store.write() as connection:
-                connection.exec_driver_sql("INSERT INTO drained (node) VALUES ('box-1')")
-            store.close()
+            with closing(Store(url)) as store:
+                drain(store, "box-1")
         _run(
             command.text.replace("db.example", at),
             cwd=tmp_path,
@@ -272,10 +272,12 @@ def test_postgresql_is_set_up_saved_and_restored_as_shown(postgres: Postgres, tm
             input="secret\nsecret\n",
             start_new_session=True,  # without a terminal it reads the password from here
         )
-    store = Store(f"postgresql+psycopg://qbdispatch:secret@{at}/qbdispatch")
-    with store.read() as connection:
-        assert connection.exec_driver_sql("SELECT node FROM drained").scalars().all() == ["box-1"]
-    store.close()
+        if command.text.startswith("pg_dump"):
+            with closing(Store(url)) as store:
+                drain(store, "box-2")
+    with closing(Store(url)) as store, store.read() as connection:
+        drained = connection.exec_driver_sql("SELECT node FROM node_states WHERE draining").scalars().all()
+    assert drained == ["box-1"]
 
 
 @pytest.mark.parametrize("block", blocks("nginx"))
