@@ -22,6 +22,7 @@ import requests
 import yaml
 
 from qbdispatch.dispatch.draining import drain
+from qbdispatch.store import health
 from qbdispatch.store.engine import Store
 from tests.rig.dispatcher import REPOSITORY, Dispatcher
 from tests.rig.documented import Command, blocks, documented
@@ -264,6 +265,8 @@ def test_postgresql_is_set_up_saved_and_restored_as_shown(postgres: Postgres, tm
     for command in _of(POSTGRESQL):
         if command.text.startswith("pg_dump"):
             with closing(Store(url)) as store:
+                with store.write() as connection:
+                    health.register(connection, ["box-1", "box-2"])
                 drain(store, "box-1")
         _run(
             command.text.replace("db.example", at),
