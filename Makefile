@@ -9,13 +9,14 @@ STORE ?= sqlite
 BIN := .venv/bin
 CORE := scoring torrents dispatch
 CORE_FLOOR := 95
-# Tests mostly wait for processes, so that more run at once than there are cores; those marked `alone` measure times.
+# Tests mostly wait for processes, so that more run at once than there are cores; those marked `alone` measure times. In
+# the order of their names the long ones come in the middle, and short ones fill up the end.
 JOBS := 3
 
 .PHONY: test demo chaos lint screenshots setup clean
 
 test: lint
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not alone" --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/pytest -m alone --cov --cov-append --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 	@for package in $(CORE); do \
 		echo "coverage of qbdispatch/$$package, at least $(CORE_FLOOR) %:"; \

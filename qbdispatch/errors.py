@@ -8,6 +8,7 @@ QbdispatchError
 │   └── FetchFailed                  a .torrent URL did not yield a torrent
 ├── nodes.errors.NodeError           a node did not do what was asked
 │   ├── NodeUnreachable              nothing was sent: safe to go on with another node
+│   │   └── NodeDown                 not even tried, as it is known to be down
 │   ├── NodeForbidden                no valid session: nothing was done
 │   ├── NodeAuthFailed               the node refuses our credentials, or we are in back-off because it did
 │   ├── NodeRefused                  the node answered, and the answer is no

@@ -12,11 +12,12 @@ from qbdispatch.dispatch import overview
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.actions import Actions
 from qbdispatch.dispatch.alerting import alerting
-from qbdispatch.dispatch.chores import advising, placing, purging, retaining
+from qbdispatch.dispatch.chores import advising, placing, purging, reconciling, retaining
 from qbdispatch.dispatch.dispatcher import Dispatcher
 from qbdispatch.dispatch.history import keeping_history
 from qbdispatch.dispatch.leader import Leader
 from qbdispatch.dispatch.library import Library
+from qbdispatch.dispatch.reconcile import reconcile_configuration
 from qbdispatch.dispatch.sending import sending
 from qbdispatch.passwords import PasswordCheck
 from qbdispatch.store import health
@@ -41,19 +42,22 @@ class Services:
     passwords: PasswordCheck
 
 
-def build_services(settings: Settings) -> Services:
-    """Open the store and make the clients; starts no thread. Raises `StoreUnavailable`."""
+def build_services(settings: Settings, *, serves: bool = True) -> Services:
+    """Open the store and make the clients; starts no thread. Raises `StoreUnavailable`.
+
+    `serves` is for workers: the command line may look at a configuration that nobody serves yet."""
     store = Store(settings.database_url)
     try:
-        return _over(store, settings)
+        return _over(store, settings, serves)
     except BaseException:
         store.close()
         raise
 
 
-def _over(store: Store, settings: Settings) -> Services:
+def _over(store: Store, settings: Settings, serves: bool) -> Services:
+    follow = reconcile_configuration if serves else health.register
     with store.write() as connection:
-        health.register(connection, [node.name for node in settings.nodes], store.now())
+        follow(connection, {node.name for node in settings.nodes}, store.now())
     fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
     library = Library(store, fleet)
     return Services(
@@ -82,6 +86,7 @@ def start_leader(app: Flask) -> Leader:
     chores = [
         purging(store),
         placing(services.dispatcher),
+        reconciling(store, settings.retention),
         retaining(store, settings.database_url, settings.retention),
         advising(settings),
         *keeping_history(store, settings),

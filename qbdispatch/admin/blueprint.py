@@ -9,14 +9,20 @@ from qbdispatch.dispatch import draining
 from qbdispatch.dispatch.gauges import StoreCollector
 from qbdispatch.dispatch.held_actions import NotWhileHeld
 from qbdispatch.dispatch.holding import held_documents
+from qbdispatch.dispatch.reconcile import claim_documents, removed_documents
 from qbdispatch.dispatch.sending import test_targets
 from qbdispatch.dispatch.survey import survey_arr, survey_nodes
+from qbdispatch.dispatch.vanishing import vanished_documents, with_vanished
+from qbdispatch.scoring.filters import availability
+from qbdispatch.scoring.model import Policy
 from qbdispatch.services import services
 from qbdispatch.store import decisions, facts
 from qbdispatch.torrents.source import InfoHashes
 from qbdispatch.web import add_json_errors, json_error, require_admin_key
 
 MAX_DECISIONS = 500
+MOST_HOURS = 8760
+HOUR_SECONDS = 3600.0
 admin = Blueprint("admin", __name__)
 add_json_errors(admin)
 _OPEN = frozenset({"admin.alive", "admin.ready"})
@@ -33,6 +39,29 @@ def nodes() -> Response:
     """Every node, asked live."""
     found = services()
     return jsonify(survey_nodes(found.settings, found.store, found.fleet))
+
+
+@admin.get("/nodes/removed")
+def removed_nodes() -> Response:
+    """Nodes that are no longer configured; what is on them is listed again as soon as they are."""
+    with services().store.read() as connection:
+        return jsonify(removed_documents(connection))
+
+
+@admin.get("/claims")
+def open_claims() -> Response:
+    """What is promised to nodes and not shown by them yet, oldest first, and when each promise ends."""
+    store = services().store
+    with store.read() as connection:
+        return jsonify(claim_documents(connection, store.now()))
+
+
+@admin.get("/vanished")
+def vanished_torrents() -> Response:
+    """What nodes no longer list although nobody removed it through us; `hours` back, 24 if not given."""
+    hours, store = _whole("hours", 24, MOST_HOURS), services().store
+    with store.read() as connection:
+        return jsonify(vanished_documents(connection, store.now() - hours * HOUR_SECONDS))
 
 
 @admin.post("/nodes/<name>/drain")
@@ -58,12 +87,9 @@ def arr_instances() -> Response:
 @admin.get("/decisions")
 def newest_decisions() -> Response:
     """The newest decisions; `limit` from 1 to 500, 50 if not given."""
-    text = request.args.get("limit", "50")
-    limit = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
-    if not 1 <= limit <= MAX_DECISIONS:
-        raise UnprocessableEntity(f"limit: give a whole number from 1 to {MAX_DECISIONS}")
+    limit = _whole("limit", 50, MAX_DECISIONS)
     with services().store.read() as connection:
-        return jsonify(decisions.newest(connection, limit))
+        return jsonify(with_vanished(connection, decisions.newest(connection, limit)))
 
 
 @admin.get("/decisions/<decision_id>")
@@ -71,9 +97,10 @@ def decision(decision_id: str) -> Response:
     """One decision in full."""
     with services().store.read() as connection:
         document = decisions.get(connection, decision_id)
-    if document is None:
+        traced = with_vanished(connection, [document] if document else [])
+    if not traced:
         raise NotFound("no such decision; GET /decisions lists the newest")
-    return jsonify(document)
+    return jsonify(traced[0])
 
 
 @admin.get("/held")
@@ -112,17 +139,19 @@ def alive() -> Response:
 
 @admin.get("/readyz")
 def ready() -> Response:
-    """The store answers and at least one node has been heard of lately: torrents can be placed."""
+    """The store answers and at least one node is neither drained nor faulty nor silent: torrents can be placed."""
     found = services()
     settings = found.settings
     with found.store.read() as connection:
         fleet = facts.gather(
             connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=found.store.now()
         )
-    stale = settings.sync.stale_after_s
-    if any(node.fault is None and node.age_seconds is not None and node.age_seconds <= stale for node in fleet):
+    wishes = Policy(stale_after_seconds=settings.sync.stale_after_s)
+    codes = {node.name: availability(node, wishes) for node in fleet}
+    if not all(codes.values()):
         return jsonify(status="ready")
-    return json_error(503, "no node has answered yet; GET /nodes tells why")
+    why = ", ".join(f"{name} is {' and '.join(reasons)}" for name, reasons in codes.items())
+    return json_error(503, f"no node takes torrents: {why}; GET /nodes tells what to do")
 
 
 @admin.get("/metrics")
@@ -141,6 +170,15 @@ def try_notifications() -> Response:
     if not targets:
         raise UnprocessableEntity("nobody is to be told; set notifications.targets")
     return jsonify(targets=targets)
+
+
+def _whole(name: str, default: int, most: int) -> int:
+    """A whole number from the query."""
+    text = request.args.get(name, str(default))
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    if not 1 <= number <= most:
+        raise UnprocessableEntity(f"{name}: give a whole number from 1 to {most}")
+    return number
 
 
 def _hashes(text: str) -> InfoHashes:

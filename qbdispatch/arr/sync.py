@@ -1,7 +1,7 @@
 """`sync/*`: increments over the whole fleet.
 
-The `rid` is the mirror's revision plus one, as a client's 0 asks for everything. So every worker can answer any
-client's next call, also after a restart.
+The `rid` is the mirror's revision, as far as the shelf tells it, plus one, as a client's 0 asks for everything. So
+every worker can answer any client's next call, also after a restart.
 """
 
 import json
@@ -24,7 +24,7 @@ def maindata() -> Response:
     """What changed since `rid`; everything where that is unknown, 0 or too old."""
     found = services()
     shelf, known = found.library.shelf(), whole("rid") - 1
-    parts = [f'"rid": {shelf.revision + 1}']
+    parts = [f'"rid": {shelf.told + 1}']
     if known != shelf.revision:
         parts += _changes(shelf, known)
     parts.append(f'"server_state": {json.dumps(server_state(found.settings, found.store))}')

@@ -36,7 +36,7 @@ class Session:
     @cached_property
     def services(self) -> Services:
         """Opens the store; nothing is polled. Raises `ConfigError` and `StoreUnavailable`."""
-        found = build_services(self.settings)
+        found = build_services(self.settings, serves=False)
         self._opened.append(found)
         return found
 

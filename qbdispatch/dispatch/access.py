@@ -12,7 +12,10 @@ import requests
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.nodes.client import Cookies, NodeClient
 from qbdispatch.nodes.endpoints import Version, in_dialect
-from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeForbidden, NodeUnreachable
+from qbdispatch.nodes.errors import Cause, NodeAuthFailed, NodeDown, NodeError, NodeForbidden, NodeUnreachable
+from qbdispatch.nodes.transport import CONNECT_TIMEOUT_SECONDS
+from qbdispatch.scoring.model import Reason
+from qbdispatch.store import health
 from qbdispatch.store.engine import Store
 from qbdispatch.store.secrets import shared_secret
 from qbdispatch.store.sessions import LoginGranted, LoginTaken, Refused, Session, SessionVault
@@ -28,6 +31,7 @@ class NodeAccess:
     def __init__(self, node: NodeSettings, store: Store) -> None:
         self.node = node
         self.client = NodeClient(node)
+        self._store = store
         self._now = store.now
         self._vault = SessionVault(store, node.name, _fingerprint(node, shared_secret(store, "fingerprints")))
 
@@ -41,16 +45,30 @@ class NodeAccess:
             return action(session.cookies)
         except NodeForbidden as error:
             session = self._renewed(session, error)
+        except NodeAuthFailed as error:
+            if not self.node.api_key:
+                raise
+            raise self._refused(f"refuses the api_key ({error.what})", error.cause) from error
         try:
             return action(session.cookies)
         except NodeForbidden as error:
-            raise self._refused(f"lets us log in, but then says: {error}") from error
+            raise self._refused(f"lets us log in, but then says: {error.what}", error.cause) from error
 
     def send(self, method: str, endpoint: str, fields: Mapping[str, str], version: Version) -> requests.Response:
         """One call, put into the dialect of the node's version; answers what the node answered last."""
         for name, sent in in_dialect(endpoint, fields, self.node, version):
             answer = self.call(partial(self.client.send, method=method, endpoint=name, fields=sent))
         return answer
+
+    def require_up(self) -> None:
+        """Raise the fault of a node that is known to be down, so that nobody else waits for what its watcher tries.
+        Where nobody has tried it as announced, it is not known to be down."""
+        with self._store.read() as connection:
+            state = health.states(connection).get(self.node.name)
+        if state is None or state.fault is not Reason.UNREACHABLE or state.retry_at is None:
+            return
+        if self._now() < state.retry_at + CONNECT_TIMEOUT_SECONDS + self.node.timeout_s:
+            raise NodeDown(state.fault_detail, Cause(state.cause) if state.cause else None)
 
     def forgive(self) -> None:
         """End the pause after a refused login."""
@@ -68,7 +86,7 @@ class NodeAccess:
         if self._logs_in:
             return self._log_in(session.generation)
         missing = "refuses the api_key" if self.node.api_key else "wants a login, but the configuration has none"
-        raise self._refused(f"{missing} ({cause})") from cause
+        raise self._refused(f"{missing} ({cause.what})", cause.cause) from cause
 
     @property
     def _logs_in(self) -> bool:
@@ -87,27 +105,31 @@ class NodeAccess:
                 return self._granted_login()
             assert isinstance(leave, LoginTaken)
             if time.monotonic() > give_up:
-                raise NodeUnreachable("another worker has been trying to log in for some seconds")
+                raise NodeUnreachable("another worker has been trying to log in for some seconds", Cause.TIMEOUT)
             time.sleep(LOGIN_POLL_SECONDS)
 
     def _granted_login(self) -> Session:
         try:
             cookies = self.client.log_in()
         except (NodeAuthFailed, NodeForbidden) as error:
-            raise self._refused(str(error)) from error
+            raise self._refused(error.what, error.cause) from error
         except NodeError as error:
             self._vault.abandoned()
-            raise NodeUnreachable(f"login: {error}") from error  # whatever was to follow was not sent
+            raise NodeUnreachable(f"login: {error.what}", error.cause) from error  # what was to follow was not sent
         return self._vault.succeeded(cookies)
 
-    def _refused(self, detail: str) -> NodeAuthFailed:
-        return self._pausing(self._vault.refused(detail, self._now()))
+    def _refused(self, what: str, cause: Cause) -> NodeAuthFailed:
+        return self._pausing(self._vault.refused(f"{cause}: {what}", self._now()))
 
     def _pausing(self, refused: Refused) -> NodeAuthFailed:
+        cause, _, what = refused.detail.partition(": ")
+        if cause not in {*Cause}:  # kept by an earlier version
+            cause, what = Cause.WRONG_CREDENTIALS, refused.detail
         minutes = max(1, round((refused.retry_at - self._now()) / 60))
         return NodeAuthFailed(
-            f"{refused.detail}; next try in {minutes} min, or at once after POST /nodes/NAME/resume or a restart with"
-            " changed credentials"
+            f"{what}; next try in {minutes} min, or at once after POST /nodes/NAME/resume or a restart with"
+            " changed credentials",
+            Cause(cause),
         )
 
 

@@ -21,8 +21,8 @@ from qbdispatch.dispatch.holding import HELD
 from qbdispatch.dispatch.library import Entry, Library
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.nodes.endpoints import Version, parse_version
-from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
-from qbdispatch.store import claims, mirror, placements, snapshots
+from qbdispatch.nodes.errors import Cause, NodeAuthFailed, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
+from qbdispatch.store import claims, mirror, placements, snapshots, vanished
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
@@ -84,9 +84,9 @@ class Actions:
         """Remove torrents from whichever nodes have them. Raises `ActionFailed`, and then is to be asked again."""
 
         def act(access: NodeAccess, entries: list[Entry]) -> None:
-            ids = [entry.node_id for entry in entries]
+            ids, began = [entry.node_id for entry in entries], self._store.now()
             access.call(lambda cookies: access.client.delete(cookies, ids, delete_files=delete_files))
-            self._forget(access.node.name, entries)
+            self._forget(access.node.name, entries, began)
 
         self._on_each(self._located(hashes), act, self.held.delete)
 
@@ -141,6 +141,7 @@ class Actions:
         if entry.node == HELD:
             raise NodeRefused(WAITS, CONFLICT, WAITS)
         access = self._fleet.members[entry.node]
+        access.require_up()
         (now,) = self._as_listed_now(access, [entry])
         return self.send(access, method, endpoint, {**fields, "hash": now.node_id})
 
@@ -223,6 +224,7 @@ class Actions:
 
         def act_there(name: str) -> None:
             access = self._fleet.members[name]
+            access.require_up()
             act(access, self._as_listed_now(access, found[name]))
 
         failures = _at_once(lambda name: _failure(lambda: act_there(name)), list(found))
@@ -253,12 +255,13 @@ class Actions:
             revision = mirror.next_revision(connection)
             mirror.put(connection, access.node.name, listed, revision=revision, seen_at=self._store.now(), touched=True)
 
-    def _forget(self, node: str, entries: Sequence[Entry]) -> None:
+    def _forget(self, node: str, entries: Sequence[Entry], began: float) -> None:
         ids = [entry.node_id for entry in entries]
         with self._store.write() as connection:
             revision = mirror.next_revision(connection)
             mirror.remove(connection, node, ids, revision=revision, seen_at=self._store.now(), touched=True)
             placements.forget(connection, [found.id for found in placements.concerning(connection, node, ids)])
+            vanished.withdraw(connection, node, ids, began)
             for entry in entries:
                 hashes = InfoHashes(entry.row["infohash_v1"] or None, entry.row["infohash_v2"] or None)
                 live = claims.live(connection, hashes)
@@ -278,7 +281,7 @@ def _json(answer: requests.Response) -> Any:
     try:
         return answer.json()
     except ValueError as error:
-        raise NodeOutcomeUnknown("the node's answer is not JSON") from error
+        raise NodeOutcomeUnknown("its answer is not JSON", Cause.NOT_QBITTORRENT) from error
 
 
 def _failure(act: Callable[[], None]) -> NodeError | None:

@@ -13,7 +13,7 @@ from qbdispatch.dispatch.access import NodeAccess
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.nodes.client import Cookies
 from qbdispatch.nodes.dialects import AddReply
-from qbdispatch.nodes.errors import NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
+from qbdispatch.nodes.errors import Cause, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
 from qbdispatch.torrents.source import InfoHashes
 
 ASK_TIMEOUT_SECONDS = 0.25
@@ -49,7 +49,7 @@ def add_to_node(access: NodeAccess, submission: Submission, send_by: float) -> O
 def _add(access: NodeAccess, submission: Submission, send_by: float) -> Outcome:
     def send(cookies: Cookies) -> AddReply:
         if time.monotonic() > send_by:
-            raise NodeUnreachable("it took too long to get a session; the torrent was not sent")
+            raise NodeUnreachable("it took too long to get a session; the torrent was not sent", Cause.TIMEOUT)
         return access.client.add(cookies, submission.source, submission.fields)
 
     hashes = submission.source.hashes

@@ -14,6 +14,7 @@ import requests
 from qbdispatch.config.settings import ArrSettings
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.logs import forwarded_headers
+from qbdispatch.nodes.bounded import bound
 
 ANSWER_SECONDS = 3.0
 CHANGE_SECONDS = 60.0
@@ -118,7 +119,7 @@ class ArrApi:
         self, method: str, path: str, *, timeout_seconds: float = ANSWER_SECONDS, **request: Any
     ) -> requests.Response:
         with requests.Session() as session:
-            session.trust_env = False  # a .netrc entry or a proxy of the host must not get between us
+            bound(session)
             try:
                 response = session.request(
                     method,
@@ -126,6 +127,7 @@ class ArrApi:
                     headers={"X-Api-Key": self.instance.api_key, **forwarded_headers()},
                     timeout=(ANSWER_SECONDS, timeout_seconds),
                     allow_redirects=False,
+                    stream=True,  # `bound` reads it
                     **request,
                 )
             except requests.RequestException as error:

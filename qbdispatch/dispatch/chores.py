@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from qbdispatch.config.settings import RetentionSettings, Settings
 from qbdispatch.dispatch.dispatcher import Dispatcher
+from qbdispatch.dispatch.reconcile import reconcile_claims
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.store import buckets, details, mirror, retention
+from qbdispatch.store import buckets, details, mirror, retention, vanished
 from qbdispatch.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ RETENTION_SECONDS = 20.0
 DAY_SECONDS = 86_400.0
 ADVICE_SECONDS = 24 * 3600.0
 PLACE_SECONDS = 1.0
+RECONCILE_SECONDS = 10.0
 MOST_PLACED = 100
 
 
@@ -83,6 +85,18 @@ def advising(settings: Settings) -> Chore:
             log.warning("admin_api_key is not configured: anybody who reaches this port may submit and drain")
 
     return Chore("advise", ADVICE_SECONDS, advise, at_once=True)
+
+
+def reconciling(store: Store, settings: RetentionSettings) -> Chore:
+    """End the claims that no poll can end, and forget what vanished long ago."""
+
+    def reconcile() -> None:
+        now = store.now()
+        with store.write() as connection:
+            reconcile_claims(connection, now)
+            vanished.drop(connection, now - settings.decisions_days * DAY_SECONDS)
+
+    return Chore("reconcile", RECONCILE_SECONDS, reconcile, at_once=True)
 
 
 def placing(dispatcher: Dispatcher) -> Chore:

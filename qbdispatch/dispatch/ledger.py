@@ -209,7 +209,7 @@ class Ledger:
             else:
                 claims.release(connection, [claim_id])
             if fault is not None:
-                health.record_fault(connection, node, fault.reason, str(fault))
+                health.record_fault(connection, node, fault.reason, str(fault), cause=fault.cause)
 
     def close(self, document: dict[str, Any]) -> None:
         """Keep the final state of a decision that placed nothing."""

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from qbdispatch.dispatch.access import Fleet
-from qbdispatch.dispatch.holding import NOWHERE
+from qbdispatch.dispatch.holding import HELD, NOWHERE
 from qbdispatch.nodes.rows import outward_row
 from qbdispatch.scoring.model import Reason
 from qbdispatch.store import health, labels, mirror
@@ -21,6 +23,7 @@ from qbdispatch.store.labels import Kind, Label
 from qbdispatch.store.mirror import MirrorRow
 
 Key = tuple[str, str]
+States = Mapping[str, health.NodeState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ class Entry:
 class Shelf:
     """One state of the list, at `revision`. `gone` has the revision at which each hash left it.
 
+    `told` is the revision that clients may be told they have. It falls behind where other workers began with other
+    nodes meanwhile: what those show and this one does not has to be told again.
+
     `labels` are the fleet's categories and tags by name, those that are gone included. Who knows no revision from
     `floor` on needs all anew.
     """
@@ -67,6 +73,7 @@ class Shelf:
     known_as: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, int] = field(default_factory=dict)
     floor: int = 0
+    told: int = 0
     labels: Mapping[Kind, tuple[Label, ...]] = field(default_factory=dict)
 
     def find(self, hash_: str) -> Entry | None:
@@ -117,22 +124,28 @@ class Library:
                 changed = mirror.changed_since(connection, known.revision)
                 labelled = {kind: tuple(labels.every(connection, kind)) for kind in Kind}
                 states = health.states(connection)
-            away = {name for name, state in states.items() if state.fault in (Reason.UNREACHABLE, Reason.AUTH_FAILED)}
-            caught_up = self._caught_up(known, newest, floor, changed, away)
-            self._shelf = replace(caught_up, floor=floor, labels=labelled)
+                told = self._told(connection, newest, states)
+            caught_up = self._caught_up(known, newest, floor, changed, states)
+            self._shelf = replace(caught_up, floor=floor, told=told, labels=labelled)
             return self._shelf
 
-    def _caught_up(self, known: Shelf, newest: int, floor: int, changed: Iterable[MirrorRow], away: set[str]) -> Shelf:
+    def _told(self, connection: Connection, newest: int, states: States) -> int:
+        configured = {name for name, state in states.items() if state.removed_at is None}
+        changed_at = mirror.fleet_revision(connection)
+        return newest if not changed_at or configured | {HELD} == self._shown.keys() else min(newest, changed_at - 1)
+
+    def _caught_up(self, known: Shelf, newest: int, floor: int, changed: Iterable[MirrorRow], states: States) -> Shelf:
+        away = {name for name, state in states.items() if state.fault in (Reason.UNREACHABLE, Reason.AUTH_FAILED)}
         by_key = dict(known.by_key)
         touched: dict[str, int] = {}  # the revision of each hash's last change
         for row in changed:
-            if row.node not in self._shown:
-                continue
+            if row.node not in self._shown and (row.node not in states or states[row.node].removed_at is None):
+                continue  # other workers began with this node meanwhile: it has not left the list
             key = (row.node, row.node_id)
             before = by_key.pop(key, None)
             for hash_ in {row.hash} | ({before.hash} if before else set()):
                 touched[hash_] = max(row.revision, touched.get(hash_, 0))
-            if not row.gone:
+            if not row.gone and row.node in self._shown:  # what is on a node that is not configured has left the list
                 by_key[key] = self._entry(row, row.node in away)
         gone = {hash_: revision for hash_, revision in known.gone.items() if revision > floor}
         return _shelf(replace(known, gone=gone), newest, by_key, touched)

@@ -5,15 +5,16 @@ written by the node" at one moment and are never counted twice or not at all.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from qbdispatch.dispatch.placed import record_claim
 from qbdispatch.nodes.view import Change, NodeView, Torrent
-from qbdispatch.store import claims, mirror, placements
+from qbdispatch.store import claims, mirror, placements, vanished
 from qbdispatch.store.claims import Claim, Phase
+from qbdispatch.store.placements import Placement
 
 DOUBT_SECONDS = 60.0
 """How long a node must have answered before a doubt is dropped: a request that waited in the socket of a hung node
@@ -22,13 +23,15 @@ is carried out within moments of its return."""
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One successful poll of `node`, begun at `polled_at`; the node has answered without fault since `up_since`."""
+    """One successful poll of `node`, begun at `polled_at`; the node has answered without fault since `up_since`.
+    `unconfirmed` are the node's ids of what is missing from its list, but may yet be loaded."""
 
     node: str
     polled_at: float
     up_since: float
     view: NodeView
     change: Change
+    unconfirmed: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,23 @@ class Twin:
     other: str | None
 
 
-def settle(connection: Connection, poll: Poll) -> list[Twin]:
-    """Write down what the poll showed; answers the torrents that ended up on two nodes."""
-    _follow_placements(connection, poll)
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is to be seen to after a poll: torrents that ended up on two nodes, and placements that ended although
+    nobody removed the torrent through us."""
+
+    twins: list[Twin]
+    vanished: list[Placement]
+
+
+def settle(connection: Connection, poll: Poll) -> Findings:
+    """Write down what the poll showed."""
+    gone = _follow_placements(connection, poll)
     twins = []
     for claim in claims.on_node(connection, poll.node):
         torrent = poll.view.find(claim.hashes)
         if torrent is None:
-            _end_if_over(connection, claim, poll)
+            gone += _end_if_over(connection, claim, poll)
             continue
         other = _placed_elsewhere(connection, claim) if claim.phase is not Phase.ADDED else None
         if other is not None and claim.phase is Phase.ADDING and poll.polled_at <= claim.deadline:
@@ -57,7 +69,8 @@ def settle(connection: Connection, poll: Poll) -> list[Twin]:
             twins.append(Twin(claim, torrent, other))
         else:
             _listed(connection, claim, torrent, poll.polled_at)
-    return twins
+    vanished.record(connection, gone, poll.polled_at)
+    return Findings(twins, gone)
 
 
 def _is_ghost(connection: Connection, claim: Claim) -> bool:
@@ -75,36 +88,55 @@ def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) 
         claims.mark(connection, claim.id, shown=True)
 
 
-def _end_if_over(connection: Connection, claim: Claim, poll: Poll) -> None:
+def _end_if_over(connection: Connection, claim: Claim, poll: Poll) -> list[Placement]:
     """The node does not list the torrent. Past its deadline a claim ends: the add never came to anything, or the
-    torrent was removed before its size was known. What may still wait in the node's socket gets longer."""
-    added = claim.phase is Phase.ADDED
-    deadline = claim.deadline if added else max(claim.deadline, poll.up_since) + DOUBT_SECONDS
-    if poll.polled_at <= deadline:
-        return
+    torrent was removed before its size was known. What may still wait in the node's socket
+    gets longer. Answers the placements that end with it."""
+    if poll.polled_at <= unlisted_until(claim, poll.up_since) or not poll.unconfirmed.isdisjoint(claim.hashes.node_ids):
+        return []
     claims.release(connection, [claim.id])
-    gone = [found.id for found in placements.find(connection, claim.hashes) if found.node == claim.node]
-    placements.forget(connection, gone)
+    gone = [found for found in placements.find(connection, claim.hashes) if found.node == claim.node]
+    placements.forget(connection, [found.id for found in gone])
     poll.change.removed.update(claim.hashes.node_ids)  # it may have been listed while it was expected to appear
+    return gone
+
+
+def unlisted_until(claim: Claim, up_since: float) -> float:
+    """The time until which a node that answers may list the torrent yet. One that was away since the claim may still
+    have to carry out what waited in its socket, or to load its list."""
+    if claim.phase is not Phase.ADDED or up_since > claim.claimed_at:
+        return max(claim.deadline, up_since) + DOUBT_SECONDS
+    return claim.deadline
 
 
 def _placed_elsewhere(connection: Connection, claim: Claim) -> str | None:
+    """Another node on which we have placed the torrent; one that was found there is not ours to remove. Where it is
+    placed here as well, only the same decision makes the other a second copy: by another it was wanted there."""
     found = placements.find(connection, claim.hashes)
-    return next((placement.node for placement in found if placement.node != claim.node), None)
+    if any(one.node == claim.node and one.decision_id == claim.decision_id for one in found):
+        found = [one for one in found if one.decision_id == claim.decision_id]
+    return next((one.node for one in found if one.node != claim.node and one.decision_id is not None), None)
 
 
-def _follow_placements(connection: Connection, poll: Poll) -> None:
-    """Record torrents that were found, follow those that are listed under a new hash, forget those that are gone."""
+def _follow_placements(connection: Connection, poll: Poll) -> list[Placement]:
+    """Record torrents that were found, follow those that are listed under a new hash, forget those that are gone;
+    answers these, but for halves of a hybrid that the node lists as one."""
     change, view = poll.change, poll.view
     deleted = mirror.removed_after(connection, poll.node, list(change.listed), poll.polled_at)
     listed = [view.torrents[node_id] for node_id in change.listed - deleted if node_id in view.torrents]
     if not listed and not change.removed:
-        return
+        return []
     recorded = _recorded(connection, poll, listed)
     by_hash = {hash_: found for found in recorded for hash_ in (found.node_id, found.v1, found.v2) if hash_}
     matched = _match(connection, poll, listed, by_hash)
-    gone = (found.id for found in recorded if found.id not in matched and found.node_id in change.removed)
-    placements.forget(connection, gone)
+    gone = [found for found in recorded if found.id not in matched and found.node_id in change.removed]
+    placements.forget(connection, [found.id for found in gone])
+    return gone and _unlisted(gone, view)
+
+
+def _unlisted(gone: Iterable[Placement], view: NodeView) -> list[Placement]:
+    listed = {hash_ for one in view.torrents.values() for hash_ in (one.node_id, one.v1, one.v2)}
+    return [one for one in gone if listed.isdisjoint({one.node_id, one.v1, one.v2} - {None})]
 
 
 def _recorded(connection: Connection, poll: Poll, listed: Iterable[Torrent]) -> list[placements.Placement]:

@@ -12,11 +12,12 @@ from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.arr_api import ArrApi, ArrError
 from qbdispatch.dispatch.documents import gigabytes, rfc3339, verdict_document
 from qbdispatch.dispatch.folders import clashes, known_save_paths
+from qbdispatch.dispatch.oddities import in_answer
 from qbdispatch.dispatch.request import policy
-from qbdispatch.nodes.errors import NodeError, NodeUnreachable
+from qbdispatch.nodes.errors import Cause, NodeError, NodeUnreachable
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Request, Verdict
-from qbdispatch.store import facts, snapshots
+from qbdispatch.store import facts, health, snapshots
 from qbdispatch.store.engine import Store
 
 DEADLINE_SECONDS = 4.0
@@ -27,23 +28,26 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What a node answered just now. `error` is `None` for one that answered."""
+    """What a node answered just now. `error` is `None` for one that answered. One that is known to be down is not
+    asked: its watcher alone tries it."""
 
     error: NodeError | None
     latency_ms: float | None = None
     version: str | None = None
     download_speed: int | None = None
+    warnings: Sequence[str] = ()
 
 
 def survey_nodes(settings: Settings, store: Store, fleet: Fleet) -> list[dict[str, Any]]:
     """Each node, asked live, with its figures and how it would fare in a decision now; in configured order."""
     accesses = list(fleet.members.values())
-    silent = Pulse(NodeUnreachable(f"no answer within {DEADLINE_SECONDS:g} s"))
+    silent = Pulse(NodeUnreachable(f"no answer within {DEADLINE_SECONDS:g} s", Cause.TIMEOUT))
     pulses = dict(zip(fleet.members, _ask_all(_pulse, accesses, silent), strict=True))
     now = store.now()
     with store.read() as connection:
         gathered = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
         latest = snapshots.latest(connection)
+        states = health.states(connection)
         warnings = clashes(settings.nodes, known_save_paths(connection, settings.nodes))
     live = [
         replace(node, fault=error.reason, fault_detail=str(error)) if (error := pulses[node.name].error) else node
@@ -52,7 +56,9 @@ def survey_nodes(settings: Settings, store: Store, fleet: Fleet) -> list[dict[st
     decision = decide(live, Request(size_bytes=0), policy(settings.dispatcher, settings.sync.stale_after_s))
     verdicts = {verdict.name: verdict for verdict in decision.verdicts}
     return [
-        _node_document(access, pulses[name], verdicts[name], latest.get(name)) | {"warnings": warnings.get(name, [])}
+        _node_document(access, pulses[name], verdicts[name], latest.get(name))
+        | _health_document(pulses[name], states[name], now)
+        | {"warnings": [*warnings.get(name, []), *_oddities(pulses[name], states[name])]}
         for name, access in fleet.members.items()
     ]
 
@@ -81,13 +87,15 @@ def _ask_all(ask: Callable[[Asked], Answer], asked: Sequence[Asked], silent: Ans
 def _pulse(access: NodeAccess) -> Pulse:
     started = time.monotonic()
     try:
+        access.require_up()
         transfer = access.call(lambda cookies: access.client.transfer(cookies, ANSWER_SECONDS))
         latency_ms = round((time.monotonic() - started) * 1000, 1)
         version = access.call(lambda cookies: access.client.version(cookies, ANSWER_SECONDS))
     except NodeError as error:
         return Pulse(error)
     speed = transfer.get("dl_info_speed")
-    return Pulse(None, latency_ms, version, speed if isinstance(speed, int) else None)
+    odd = in_answer(latency_ms, access.client.clock_ahead_seconds)
+    return Pulse(None, latency_ms, version, speed if isinstance(speed, int) else None, odd)
 
 
 def _node_document(
@@ -99,8 +107,6 @@ def _node_document(
     return verdict_document(verdict) | {
         "url": access.node.url,
         "reachable": pulse.error is None,
-        "error": str(pulse.error) if pulse.error else None,
-        "latency_ms": pulse.latency_ms,
         "version": pulse.version or (snapshot and snapshot.version),
         "paused_downloads": snapshot and snapshot.paused_downloads,
         "torrents": snapshot and snapshot.torrents,
@@ -110,6 +116,22 @@ def _node_document(
         "pool": access.node.pool,
         "snapshot_at": rfc3339(snapshot.taken_at) if snapshot else None,
     }
+
+
+def _health_document(pulse: Pulse, state: health.NodeState, now: float) -> dict[str, Any]:
+    retry_at = state.retry_at if pulse.error else None
+    return {
+        "cause": pulse.error.cause if pulse.error else state.cause,
+        "error": str(pulse.error) if pulse.error else None,
+        "failures": state.failures,
+        "retry_in_s": None if retry_at is None else round(max(0.0, retry_at - now), 1),
+        "latency_ms": pulse.latency_ms or state.latency_ms,
+        "last_seen": None if state.seen_at is None else rfc3339(state.seen_at),
+    }
+
+
+def _oddities(pulse: Pulse, state: health.NodeState) -> list[str]:
+    return [*pulse.warnings, *([state.fault_detail] if state.cause and not state.fault else [])]
 
 
 def _arr_status(instance: ArrSettings) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from qbdispatch.dispatch.complaint import Complaint
 from qbdispatch.dispatch.heal import heal
 from qbdispatch.dispatch.labelling import Work, carry_out, compare
 from qbdispatch.dispatch.mirroring import NodeMirror
-from qbdispatch.dispatch.settle import Poll, Twin, settle
+from qbdispatch.dispatch.settle import Findings, Poll, Twin, settle
+from qbdispatch.dispatch.vanishing import told
 from qbdispatch.nodes.endpoints import parse_version
-from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeRefused
+from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeRefused, with_advice
 from qbdispatch.nodes.view import Change, NodeView
 from qbdispatch.store import health, mirror, snapshots
 from qbdispatch.store.engine import Store, StoreUnavailable
@@ -57,12 +58,14 @@ class Watcher:
         self._store = store
         self._interval = sync.interval_s
         self._leads = leads
+        self._alive_seconds = min(ALIVE_TIMEOUT_SECONDS, access.node.timeout_s)  # for the cheap calls
         self._view = NodeView()
         self._mirror = NodeMirror()
         self._preferences: dict[str, Any] | None = None  # just asked for
         self._preferences_at = 0.0
         self._limits: tuple[Any, ...] = ()  # share limits that held when the rows were read
         self._version = ""
+        self._latency_ms: float | None = None  # of the last version call
         self._next_poll = 0.0
         self._took: float | None = None
         self._failures = 0
@@ -93,10 +96,12 @@ class Watcher:
         return self._interval
 
     def _ping(self) -> None:
-        self._access.call(lambda cookies: self._access.client.transfer(cookies, ALIVE_TIMEOUT_SECONDS))
+        started = time.monotonic()
+        self._access.call(lambda cookies: self._access.client.transfer(cookies, self._alive_seconds))
+        latency = _milliseconds_since(started)
         with self._store.write() as connection:
             if self._leads(connection):
-                health.record_answer(connection, self._access.node.name, self._store.now())
+                health.record_answer(connection, self._access.node.name, self._store.now(), latency_ms=latency)
 
     def _poll(self) -> None:
         polled_at, started = self._store.now(), time.monotonic()
@@ -109,7 +114,10 @@ class Watcher:
         if change.full or started - self._preferences_at > PREFERENCES_SECONDS:
             self._ask_for_settings(started)
         self._follow_limits(change)
-        for twin in self._write(polled_at, change):
+        findings = self._write(polled_at, change)
+        if findings.vanished:
+            log.warning("node %s %s", self._access.node.name, told(self._store, findings.vanished))
+        for twin in findings.twins:
             self._heal(twin)
         self._label()
 
@@ -128,7 +136,9 @@ class Watcher:
             log.warning("node %s: its categories and tags differ: %s", self._access.node.name, error)
 
     def _ask_for_settings(self, now: float) -> None:
-        self._version = self._access.call(self._access.client.version)
+        started = time.monotonic()
+        self._version = self._access.call(lambda cookies: self._access.client.version(cookies, self._alive_seconds))
+        self._latency_ms = _milliseconds_since(started)
         self._preferences = self._access.call(self._access.client.preferences)
         self._preferences_at = now
 
@@ -145,23 +155,24 @@ class Watcher:
         except NodeError as error:
             log.warning("the removal of a surplus copy of %s has to wait: %s", twin.claim.hashes.key, error)
 
-    def _write(self, polled_at: float, change: Change) -> list[Twin]:
+    def _write(self, polled_at: float, change: Change) -> Findings:
         name = self._access.node.name
         with self._store.write() as connection:
             if not self._leads(connection):
                 self._begin_anew()
-                return []
-            health.record_answer(connection, name, self._store.now())
-            snapshots.keep(connection, self._snapshot(polled_at))
+                return Findings([], [])
+            health.record_answer(connection, name, self._store.now(), latency_ms=self._latency_ms)
             mirror.keep_state(connection, name, self._view.server_state)
             if self._preferences is not None:
                 mirror.keep_preferences(connection, name, self._preferences)
             up_since = health.states(connection)[name].up_since or polled_at
             poll = Poll(name, polled_at, up_since, self._view, change)
             self._mirror.confirm_missing(connection, poll)
-            twins = settle(connection, poll)
+            snapshots.keep(connection, self._snapshot(polled_at))
+            health.record_oddity(connection, name, *(self._mirror.oddity(self._view) or (None, "")))
+            findings = settle(connection, poll)
             self._mirror.write(connection, poll)
-            return twins
+            return findings
 
     def _follow_limits(self, change: Change) -> None:
         """Read all rows anew where the node's share limits have changed: the rows' effective limits follow from them,
@@ -187,7 +198,7 @@ class Watcher:
             node=self._access.node.name,
             taken_at=polled_at,
             free_bytes=view.free_bytes,
-            outstanding_bytes=view.outstanding_bytes,
+            outstanding_bytes=view.outstanding_bytes + self._mirror.missing_bytes,
             active_downloads=view.active_downloads,
             paused_downloads=view.paused_downloads,
             torrents=len(view.torrents),
@@ -205,12 +216,28 @@ class Watcher:
         self._failures += 1
         self._begin_anew()
         self._next_poll = 0.0
+        pause = float(min(self._interval * 2 ** min(self._failures - 1, 8), LONGEST_PAUSE_SECONDS))
+        if isinstance(error, NodeAuthFailed):
+            pause = LONGEST_PAUSE_SECONDS
         try:
-            with self._store.write() as connection:
-                if self._leads(connection):
-                    health.record_fault(connection, name, error.reason, str(error))
+            self._keep_fault(error, pause)
         except StoreUnavailable as unkept:
             log.error("node %s: its fault could not be kept: %s", name, unkept)
-        if isinstance(error, NodeAuthFailed):
-            return LONGEST_PAUSE_SECONDS
-        return float(min(self._interval * 2 ** min(self._failures - 1, 8), LONGEST_PAUSE_SECONDS))
+        return pause
+
+    def _keep_fault(self, error: NodeError, pause: float) -> None:
+        with self._store.write() as connection:
+            if self._leads(connection):
+                health.record_fault(
+                    connection,
+                    self._access.node.name,
+                    error.reason,
+                    with_advice(error.what, error.cause),
+                    cause=error.cause,
+                    failures=self._failures,
+                    retry_at=self._store.now() + pause,
+                )
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)

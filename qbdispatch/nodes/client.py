@@ -12,17 +12,18 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import requests
-from qbittorrentapi.exceptions import HTTP409Error
+from qbittorrentapi.exceptions import APIError, HTTP409Error, LoginFailed, Unauthorized401Error
 
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.logs import forwarded_headers
 from qbdispatch.nodes.dialects import AddReply, add_fields, read_add_reply
-from qbdispatch.nodes.errors import NodeRefused
+from qbdispatch.nodes.errors import Cause, NodeRefused
 from qbdispatch.nodes.paths import to_node
 from qbdispatch.nodes.transport import CONNECT_TIMEOUT_SECONDS, OneShotClient, in_our_words, new_client
 from qbdispatch.torrents.source import InfoHashes, TorrentSource
 
 IDLE_LIMIT_SECONDS = 5.0
+_VERSION = re.compile(r"v?\d{1,4}\.\d")
 _SECRET = re.compile("password|api_key|secret")
 Cookies = Mapping[str, str]
 
@@ -32,19 +33,32 @@ class NodeClient:
 
     def __init__(self, node: NodeSettings) -> None:
         self.node = node
+        self.clock_ahead_seconds: float | None = None  # the node's before ours, as of its last answer; `None`: unknown
         self._idle: queue.LifoQueue[tuple[float, OneShotClient]] = queue.LifoQueue()
 
     def log_in(self) -> dict[str, str]:
         """A new session's cookies; empty where the node lets us in without. Raises `NodeAuthFailed` on a no."""
         client = new_client(self.node)
+        credentials = {"username": self.node.username, "password": self.node.password}
         with closing(client), in_our_words(self.node):
-            client.auth_log_in(requests_args={"headers": forwarded_headers()})
+            headers = {"headers": forwarded_headers()}
+            try:
+                said = client.send("POST", "auth/login", credentials, requests_args=headers).text.strip()
+            except Unauthorized401Error as error:  # from 5.2 on
+                raise LoginFailed from error
+            if said == "Fails.":
+                raise LoginFailed
+            if said not in ("", "Ok."):
+                raise APIError("not what a login is answered with")
             return {cookie.name: cookie.value or "" for cookie in client.cookies}
 
     def version(self, cookies: Cookies, timeout_seconds: float | None = None) -> str:
         """The application's version as it names itself, e.g. `v5.1.0`."""
         with self._client() as client:
-            return client.app_version(requests_args=self._args(cookies, timeout_seconds))
+            version = client.app_version(requests_args=self._args(cookies, timeout_seconds))
+            if not _VERSION.match(version):
+                raise APIError("not a version")
+            return version
 
     def transfer(self, cookies: Cookies, timeout_seconds: float | None = None) -> dict[str, Any]:
         """`transfer/info`: speeds and rate limits in bytes per second. Cheap on every version."""
@@ -127,6 +141,7 @@ class NodeClient:
         except BaseException:
             client.close()
             raise
+        self.clock_ahead_seconds = client.clock_ahead_seconds
         self._idle.put((time.monotonic(), client))
 
     def _take(self) -> OneShotClient:
@@ -142,11 +157,11 @@ class NodeClient:
 
 def _mapping(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
-        raise NodeRefused("does not answer as qBittorrent does; is the url right?")
+        raise NodeRefused("does not answer as qBittorrent does", cause=Cause.NOT_QBITTORRENT)
     return answer
 
 
 def _rows(answer: Any) -> list[dict[str, Any]]:
     if not isinstance(answer, list):
-        raise NodeRefused("answered torrents/info with something that is not a list")
+        raise NodeRefused("answered torrents/info with something that is not a list", cause=Cause.NOT_QBITTORRENT)
     return [row for row in answer if isinstance(row, dict)]

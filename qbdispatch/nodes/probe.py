@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.bounded import bound
 from qbdispatch.nodes.transport import CONNECT_TIMEOUT_SECONDS, in_our_words
 
 _VERSION = re.compile(r"v?\d+\.\d+[\w.]*")
@@ -36,12 +37,13 @@ def probe(node: NodeSettings) -> Probe:
     """Ask for the version without a login. Raises `NodeError` where there is no HTTP answer."""
     asked_at = time.time()
     with requests.Session() as session, in_our_words(node):
-        session.trust_env = False
+        bound(session)
         response = session.get(
             f"{node.url}/api/v2/app/version",
             timeout=(CONNECT_TIMEOUT_SECONDS, node.timeout_s),
             verify=node.verify_tls,
             allow_redirects=False,
+            stream=True,  # `bound` reads it
         )
     ahead = clock_ahead(response.headers.get("Date"), asked_at, time.time())
     return Probe(response.status_code, response.text[: _LONGEST_REFUSAL + 1], ahead)

@@ -4,17 +4,28 @@ The library on its own repeats a whole call after a time-out or a 5xx answer, an
 every 403. Both are ours to decide: an add must never be sent twice unasked, and bad logins lead to a ban.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from json import JSONDecodeError
 from typing import Any
 
 import requests
 from qbittorrentapi import APIError, Client, Forbidden403Error, LoginFailed, Unauthorized401Error
 from qbittorrentapi.exceptions import HTTP4XXError, HTTP5XXError
-from urllib3.exceptions import LocationParseError, MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    LocationParseError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from qbdispatch.config.settings import NodeSettings
+from qbdispatch.nodes.bounded import MOST_BYTES, AnswerTooLarge, bound
 from qbdispatch.nodes.errors import (
+    Cause,
     NodeAuthFailed,
     NodeError,
     NodeForbidden,
@@ -28,7 +39,10 @@ _NEVER_CONNECTED = (NewConnectionError, NameResolutionError)
 
 
 class OneShotClient(Client):
-    """A client whose every call is one request."""
+    """A client whose every call is one request. `clock_ahead_seconds`: by how much the node's clock was ahead of ours
+    at its last answer, `None` where it did not tell."""
+
+    clock_ahead_seconds: float | None = None
 
     def _auth_request(self, http_method: str, api_namespace: str, api_method: str, **request: Any) -> Any:  # type: ignore[override]
         for unused in ("version_introduced", "version_removed", "_retry_backoff_factor"):
@@ -39,13 +53,21 @@ class OneShotClient(Client):
     def _handle_error_responses(data: Any, params: Any, response: requests.Response) -> None:
         if 300 <= response.status_code < 400:  # qBittorrent never redirects: a proxy did, and nothing was done
             raise APIError("redirected")
+        if response.status_code < 300 and _is_page(response):  # no call of its API is answered with one
+            raise APIError("a page for people")
         Client._handle_error_responses(data, params, response)
 
     @property
     def _session(self) -> Any:
+        is_new = self._http_session is None
         session = super()._session
-        session.trust_env = False  # a .netrc entry or a proxy of the host must not get between us and a node
+        if is_new:
+            bound(session)
         return session
+
+    def _cast(self, response: requests.Response, *args: Any, **kwargs: Any) -> Any:
+        self.clock_ahead_seconds = _clock_ahead(response)
+        return super()._cast(response, *args, **kwargs)
 
     @property
     def cookies(self) -> requests.cookies.RequestsCookieJar:
@@ -92,8 +114,11 @@ def new_client(node: NodeSettings) -> OneShotClient:
         FORCE_SCHEME_FROM_HOST=True,  # no HEAD request to find out what the configuration says already
         VERIFY_WEBUI_CERTIFICATE=node.verify_tls,
         SIMPLE_RESPONSES=True,
-        REQUESTS_ARGS={"timeout": (CONNECT_TIMEOUT_SECONDS, node.timeout_s), "allow_redirects": False},
-        HTTPADAPTER_ARGS={"max_retries": 0},
+        REQUESTS_ARGS={
+            "timeout": (CONNECT_TIMEOUT_SECONDS, node.timeout_s),
+            "allow_redirects": False,
+            "stream": True,  # the session reads the answer, within limits
+        },
     )
 
 
@@ -103,51 +128,81 @@ def in_our_words(node: NodeSettings) -> Iterator[None]:
     try:
         yield
     except LoginFailed as error:
-        raise NodeAuthFailed("refused the user name or password; correct them in the configuration") from error
+        raise NodeAuthFailed("refused the user name or password") from error
     except Unauthorized401Error as error:
         raise NodeAuthFailed(
-            "answered 401: wrong credentials, or its WebUI does not accept this Host header;"
-            " check username and password, and the host header validation in its WebUI options"
+            "answered 401: wrong credentials, or its WebUI does not accept this Host header (see the host header"
+            " validation in its WebUI options)"
         ) from error
     except Forbidden403Error as error:
-        raise NodeForbidden(_banned_or_forbidden(error)) from error
+        raise _banned_or_forbidden(error) from error
     except HTTP4XXError as error:
         brief = _brief(node, error)
         raise NodeRefused(f"answered {error.http_status_code}: {brief}", error.http_status_code, brief) from error
     except HTTP5XXError as error:
-        raise NodeOutcomeUnknown(f"answered {_status(error)}") from error
+        raise NodeOutcomeUnknown(f"answered {_status(error)}", Cause.SERVER_ERROR) from error
     except requests.RequestException as error:
         raise _connection_error(node, error) from error
     except LocationParseError as error:  # a host name with an empty or overlong part, which `requests` lets through
-        raise NodeUnreachable(f"the host name in {node.url} cannot be resolved; check the url") from error
+        raise NodeUnreachable(f"the host name in {node.url} cannot be resolved", Cause.NAME_NOT_FOUND) from error
     except (APIError, ValueError) as error:  # ValueError: a redirect to what is no address
-        raise NodeOutcomeUnknown(f"{node.url} does not answer as qBittorrent does; is the url right?") from error
+        raise _not_an_answer(node, error) from error
 
 
 def _connection_error(node: NodeSettings, error: requests.RequestException) -> NodeError:
     inner = error.args[0] if error.args else None
     reason = inner.reason if isinstance(inner, MaxRetryError) else inner
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return NodeUnreachable(f"{node.url} did not accept a connection within {CONNECT_TIMEOUT_SECONDS:g} s")
+        what = f"{node.url} did not accept a connection within {CONNECT_TIMEOUT_SECONDS:g} s"
+        return NodeUnreachable(what, Cause.TIMEOUT)
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return NodeUnreachable(f"{node.url}: TLS failed; check the certificate, or set verify_tls: false")
+        return NodeUnreachable(f"{node.url}: its certificate is not to be trusted", Cause.TLS_FAILED)
     if isinstance(reason, NameResolutionError):
-        return NodeUnreachable(f"the host name in {node.url} cannot be resolved; check the url")
+        return NodeUnreachable(f"the host name in {node.url} cannot be resolved", Cause.NAME_NOT_FOUND)
     if isinstance(reason, _NEVER_CONNECTED):
-        return NodeUnreachable(f"{node.url} refuses connections; is qBittorrent running, is the port right?")
-    if isinstance(error, requests.exceptions.SSLError):  # it may have come after the request was sent
-        return NodeOutcomeUnknown(f"{node.url}: TLS failed; does it speak https at all?")
-    if isinstance(error, requests.Timeout):
-        return NodeOutcomeUnknown(f"{node.url} did not answer in time")
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return NodeOutcomeUnknown(f"{node.url} closed the connection without an answer")
-    return NodeOutcomeUnknown(f"{node.url}: {type(error).__name__}")
+        return NodeUnreachable(f"{node.url} refuses connections", Cause.REFUSED_CONNECTION)
+    what, cause = _unfinished(error, inner)
+    return NodeOutcomeUnknown(f"{node.url} {what}", cause)
 
 
-def _banned_or_forbidden(error: Forbidden403Error) -> str:
+def _unfinished(error: requests.RequestException, inner: object) -> tuple[str, Cause]:
+    """What went wrong after the request may have been sent."""
+    if isinstance(error, AnswerTooLarge):
+        return f"answered with more than {MOST_BYTES // 2**20} MiB", Cause.TOO_LARGE
+    if isinstance(error, requests.exceptions.SSLError):
+        return "failed at TLS", Cause.TLS_FAILED
+    if isinstance(error, requests.Timeout) or isinstance(inner, ReadTimeoutError):
+        return "did not answer in time", Cause.TIMEOUT
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "closed the connection in the middle of its answer", Cause.TRUNCATED
+    if isinstance(error, requests.ConnectionError):
+        return "closed the connection without an answer", Cause.DROPPED
+    return f"does not answer as qBittorrent does ({type(error).__name__})", Cause.NOT_QBITTORRENT
+
+
+def _not_an_answer(node: NodeSettings, error: Exception) -> NodeOutcomeUnknown:
+    inner = error.__context__
+    if isinstance(inner, JSONDecodeError) and inner.doc.lstrip()[:1] in ("{", "["):
+        return NodeOutcomeUnknown(f"{node.url} answered with the beginning of something longer", Cause.TRUNCATED)
+    return NodeOutcomeUnknown(f"{node.url} does not answer as qBittorrent does", Cause.NOT_QBITTORRENT)
+
+
+def _is_page(response: requests.Response) -> bool:
+    kind = response.headers.get("Content-Type", "").lower()
+    return kind.startswith("text/html") or response.content[:512].lstrip()[:1] == b"<"
+
+
+def _clock_ahead(response: requests.Response) -> float | None:
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def _banned_or_forbidden(error: Forbidden403Error) -> NodeForbidden:
     if "ban" in str(error).lower():
-        return "has banned this address after too many failed logins; wait an hour or restart the node"
-    return "answered 403: the session is not valid"
+        return NodeForbidden("has banned this address after too many failed logins", Cause.BANNED)
+    return NodeForbidden("answered 403: the session is not valid")
 
 
 def _status(error: HTTP5XXError) -> str:

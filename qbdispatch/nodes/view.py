@@ -159,6 +159,12 @@ class NodeView:
         return self._free[0] if self._free else None
 
     @property
+    def lacks_disk_space(self) -> bool:
+        """Whether the space that it cannot name is none: what it was loading has stopped with an error."""
+        failed = any(torrent.state == "error" and torrent.amount_left for torrent in self.torrents.values())
+        return failed and self.free_bytes is None
+
+    @property
     def outstanding_bytes(self) -> int:
         """What the unfinished torrents will still write beyond what the free space figure may show."""
         left = (max(self._left_before.get(node_id, 0), self._left_since.get(node_id, 0)) for node_id in self.torrents)

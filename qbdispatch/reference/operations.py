@@ -95,6 +95,16 @@ OPERATIONS: Mapping[str, Operation] = {
         {200: _one("The decision.", shapes.DecisionShape), 404: _one("There is no such decision.", ErrorShape)}
         | _NO_STORE
     ),
+    "admin.removed_nodes": Operation({200: _list_of("Each, by name.", shapes.RemovedNodeShape)} | _NO_STORE),
+    "admin.open_claims": Operation({200: _list_of("Each, the oldest first.", shapes.ClaimShape)} | _NO_STORE),
+    "admin.vanished_torrents": Operation(
+        {
+            200: _list_of("Each, the newest first.", shapes.VanishedShape),
+            422: _one("`hours` is out of range.", ErrorShape),
+        }
+        | _NO_STORE,
+        query={"hours": "How far back, from 1 to 8760; 24 if not given."},
+    ),
     "admin.held_torrents": Operation({200: _list_of("Each, the oldest first.", shapes.HeldShape)} | _NO_STORE),
     "admin.delete_held": Operation(
         {

@@ -12,7 +12,9 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from qbdispatch.dispatch.adding import Fate
 from qbdispatch.dispatch.dispatcher import Status
 from qbdispatch.dispatch.request import SizeSource
+from qbdispatch.nodes.errors import Cause
 from qbdispatch.scoring.model import Reason
+from qbdispatch.store.claims import Phase
 
 _RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
 
@@ -103,6 +105,10 @@ class NodeShape(VerdictShape):
     draining = _flag("Whether it is drained.")
     pool = _text("Name of the disk that it shares with others.", null=True)
     snapshot_at = _time("When the figures of space and torrents were taken.", null=True)
+    cause = _text("What exactly is wrong or odd; docs/reason-codes.md lists them.", null=True, one_of=Cause)
+    failures = _whole("Polls in a row that failed.")
+    retry_in_s = _number("Seconds until it is tried again; null where it is well.", null=True)
+    last_seen = _time("When it last answered.", null=True)
     warnings = _list(fields.Str(), "What is odd about it, though it works.")
 
 
@@ -147,6 +153,39 @@ class DecisionShape(Shape):
     reason = _text("Why, in a sentence.")
     attempts = _list(AttemptShape, "Each add, in order.")
     attempted_nodes = _list(VerdictShape, "Each node.")
+    vanished_at = fields.Str(metadata={"description": "When its node was found not to list it any more."})
+    vanished_from = fields.Str(metadata={"description": "That node."})
+
+
+class ClaimShape(Shape):
+    """Bytes promised to a node for a torrent that it does not show yet, or shows without its size."""
+
+    node = _text("The node.")
+    hash = _text("The torrent's hash.")
+    name = _text("Its name.")
+    size_gb = _number("What is promised.")
+    phase = _text("How far it has come.", one_of=Phase)
+    age_s = _number("Seconds since it was promised.")
+    ends = _text("When, or on what condition, it ends.")
+    decision_id = _text("For /decisions/ID.")
+
+
+class VanishedShape(Shape):
+    """A torrent that its node lists no longer, although nobody removed it through us."""
+
+    node = _text("The node.")
+    hash = _text("Its hash.")
+    name = _text("Its name.")
+    decision_id = _text("For /decisions/ID; null for one that was found.", null=True)
+    vanished_at = _time("When that was noticed.")
+
+
+class RemovedNodeShape(Shape):
+    """A node that is no longer configured."""
+
+    name = _text("Its name.")
+    torrents = _whole("How many are known to be on it.")
+    since = _time("Since when it is not configured.")
 
 
 class HeldShape(Shape):

@@ -85,7 +85,8 @@ def has_room(question: Question) -> Rejection | None:
     """The torrent must fit above the node's floor, after all that is still to be written and is claimed."""
     node, room, size = question.node, question.room, question.request.size_bytes
     if room is None:
-        return Rejection(Reason.MISSING_FREE_SPACE, "its free space is not known")
+        why = f"; {node.fault_detail}" if node.fault is None and node.fault_detail else ""
+        return Rejection(Reason.MISSING_FREE_SPACE, f"its free space is not known{why}")
     floor = f"the floor of {node.min_free_bytes / GIB:.1f} GB"
     if room < node.min_free_bytes:
         return Rejection(Reason.BELOW_MIN_FREE_SPACE, f"{room / GIB:.1f} GB effectively free is below {floor}")
@@ -121,3 +122,9 @@ def rejections(
     """Every reason why the node is out; empty for an eligible one."""
     question = Question(node, request, policy, rooms[node.name])
     return tuple(answer for ask in FILTERS if (answer := ask(question)) is not None)
+
+
+def availability(node: NodeFacts, policy: Policy) -> list[Reason]:
+    """Why the node takes no torrent at all, whatever its size; empty for one that may."""
+    question = Question(node, Request(size_bytes=0), policy, None)
+    return [answer.code for ask in (healthy, recently_heard_of, not_draining) if (answer := ask(question))]

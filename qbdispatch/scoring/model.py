@@ -34,7 +34,8 @@ class NodeFacts:
     beyond that. `claimed_downloads` counts claims whose torrent the node does not list yet; listed ones are in
     `active_downloads`. Speeds and limits are bytes per second. `age_seconds` is the time since the node last
     answered, `None` if it never did. `waiting_seconds` is how long the oldest unanswered add has been under way.
-    `reserved`: its disk is kept for the oldest held torrent.
+    `fault_detail` without a `fault` is what is odd about a node that answers. `reserved`: its disk is kept for the
+    oldest held torrent.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Claims: bytes promised to a node for a torrent that it does not list yet, or lists without its size.
 
 A claim is opened in the transaction that decided on its node. It ends when the node shows the torrent with its own
-size, when the add failed for certain, or when the leader finds that nothing came of it.
+size, when the add failed for certain, or when the leader finds that nothing came of it. Where the node is away for
+long it is given up: nothing is promised any more, but it is remembered what the node may have when it comes back.
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,11 @@ class Phase(StrEnum):
     ADDED = "added"  # the node took it; there is a placement
     DOUBT = "doubt"  # sent, but never answered: the node may have it
     UNWANTED = "unwanted"  # in doubt, and deleted since: what the node may still take is to go again
+    GIVEN_UP = "given_up"  # no bytes count; the node has been away for long, and may have it
 
 
-_UNSURE = (Phase.DOUBT, Phase.UNWANTED)
+UNSURE = frozenset({Phase.DOUBT, Phase.UNWANTED, Phase.GIVEN_UP})
+"""The torrent may be placed elsewhere meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Claim:
     @property
     def is_unsure(self) -> bool:
         """Nobody was told yes on the strength of it, and the node may or may not have the torrent."""
-        return self.phase in _UNSURE
+        return self.phase in UNSURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,14 @@ def open_claim(connection: Connection, hashes: InfoHashes, **values: Any) -> int
 
 def live(connection: Connection, hashes: InfoHashes) -> Claim | None:
     """The claim under which this torrent is being, or has just been, added; doubts do not count."""
-    query = select(claims).where(same_torrent(claims, hashes), claims.c.phase.not_in(_UNSURE))
+    query = select(claims).where(same_torrent(claims, hashes), claims.c.phase.not_in(UNSURE))
     return next(iter(_load(connection, query)), None)
 
 
 def doubts(connection: Connection, hashes: InfoHashes) -> list[Claim]:
     """The adds of this torrent that were never answered."""
-    return _load(connection, select(claims).where(same_torrent(claims, hashes), claims.c.phase == Phase.DOUBT))
+    asked = UNSURE - {Phase.UNWANTED}
+    return _load(connection, select(claims).where(same_torrent(claims, hashes), claims.c.phase.in_(asked)))
 
 
 def on_node(connection: Connection, node: str) -> list[Claim]:
@@ -92,13 +96,18 @@ def on_node(connection: Connection, node: str) -> list[Claim]:
     return _load(connection, select(claims).where(claims.c.node == node).order_by(claims.c.id))
 
 
+def every(connection: Connection) -> list[Claim]:
+    """All claims, those that were given up included, oldest first."""
+    return _load(connection, select(claims).order_by(claims.c.id))
+
+
 def totals(connection: Connection) -> dict[str, Total]:
     """What is claimed, by node."""
-    unlisted = case((claims.c.shown.is_(False) & claims.c.phase.not_in(_UNSURE), 1), else_=0)
+    unlisted = case((claims.c.shown.is_(False) & claims.c.phase.not_in(UNSURE), 1), else_=0)
     adding_since = case((claims.c.phase == Phase.ADDING, claims.c.claimed_at))
-    query = select(claims.c.node, func.sum(claims.c.bytes), func.sum(unlisted), func.min(adding_since)).group_by(
-        claims.c.node
-    )
+    figures = (func.sum(claims.c.bytes), func.sum(unlisted), func.min(adding_since))
+    counted = claims.c.phase != Phase.GIVEN_UP
+    query = select(claims.c.node, *figures).where(counted).group_by(claims.c.node)
     return {node: Total(int(size), int(count), since) for node, size, count, since in connection.execute(query)}
 
 

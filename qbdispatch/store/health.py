@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -27,6 +28,7 @@ class NodeState:
     failures: int = 0
     retry_at: float | None = None
     latency_ms: float | None = None
+    removed_at: float | None = None
 
 
 def states(connection: Connection) -> dict[str, NodeState]:
@@ -42,6 +44,20 @@ def register(connection: Connection, names: Iterable[str], now: float = 0.0) -> 
         _begin(connection, int(now))
     for name in set(names) - known:
         connection.execute(insert(node_states).values(node=name, draining=False, fault_detail="", failures=0))
+
+
+def configured(connection: Connection) -> set[str]:
+    """The nodes of the configuration that the worker had which began last."""
+    query = select(node_states.c.node).where(node_states.c.removed_at.is_(None))
+    return set(connection.execute(query).scalars())
+
+
+def set_configured(connection: Connection, names: Iterable[str], now: float) -> None:
+    """These nodes are configured from now on; what is known of others stays."""
+    mine = node_states.c.node.in_(list(names))
+    left = node_states.c.removed_at.is_(None) & ~mine
+    connection.execute(update(node_states).where(mine).values(removed_at=None))
+    connection.execute(update(node_states).where(left).values(removed_at=now))
 
 
 def _begin(connection: Connection, now: int) -> None:
@@ -66,20 +82,43 @@ def set_draining(connection: Connection, node: str, draining: bool) -> None:
     connection.execute(update(node_states).where(node_states.c.node == node).values(draining=draining))
 
 
-def record_fault(connection: Connection, node: str, fault: Reason, detail: str) -> None:
-    """The node failed; no torrents go there until it answers again, and its torrents are shown as last seen."""
+def record_fault(
+    connection: Connection,
+    node: str,
+    fault: Reason,
+    detail: str,
+    *,
+    cause: str | None = None,
+    failures: int = 0,
+    retry_at: float | None = None,
+) -> None:
+    """The node failed; no torrents go there until it answers again, and its torrents are shown as last seen.
+    `retry_at` is when its watcher tries it again, `None` from whoever is not its watcher."""
     mine = node_states.c.node == node
     fallen = update(node_states).where(mine, node_states.c.up_since.is_not(None)).values(up_since=None)
     _note_turn(connection, node, connection.execute(fallen).rowcount)
-    connection.execute(update(node_states).where(mine).values(fault=fault, fault_detail=detail))
+    connection.execute(update(node_states).where(mine).values(fault=fault, fault_detail=detail, cause=cause))
+    if retry_at is not None:
+        connection.execute(update(node_states).where(mine).values(failures=failures, retry_at=retry_at))
 
 
-def record_answer(connection: Connection, node: str, now: float) -> None:
-    """The node answered as it should."""
+def record_answer(connection: Connection, node: str, now: float, *, latency_ms: float | None = None) -> None:
+    """The node answered as it should; `latency_ms` where that was a cheap call. What is known to be odd stays."""
     mine = node_states.c.node == node
     risen = update(node_states).where(mine, node_states.c.up_since.is_(None)).values(up_since=now)
     _note_turn(connection, node, connection.execute(risen).rowcount)
-    connection.execute(update(node_states).where(mine).values(fault=None, fault_detail="", seen_at=now))
+    failed = mine & node_states.c.fault.is_not(None)
+    connection.execute(update(node_states).where(failed).values(fault=None, fault_detail="", cause=None))
+    values: dict[str, Any] = {"seen_at": now, "failures": 0, "retry_at": None}
+    if latency_ms is not None:
+        values["latency_ms"] = latency_ms
+    connection.execute(update(node_states).where(mine).values(values))
+
+
+def record_oddity(connection: Connection, node: str, cause: str | None, detail: str) -> None:
+    """The node answers, but something is odd about what its last list says; `None`: nothing is."""
+    mine = (node_states.c.node == node) & node_states.c.fault.is_(None)
+    connection.execute(update(node_states).where(mine).values(cause=cause, fault_detail=detail))
 
 
 def _note_turn(connection: Connection, node: str, turned: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
-from qbdispatch.store.claims import Phase, same_torrent
+from qbdispatch.store.claims import UNSURE, same_torrent
 from qbdispatch.store.tables import claims, held, placements
 from qbdispatch.torrents.source import InfoHashes
 
@@ -114,7 +114,7 @@ def drop(connection: Connection, held_ids: Iterable[int]) -> None:
 
 def _is_due(now: float) -> ColumnElement[bool]:
     same = or_(claims.c.v1 == held.c.v1, claims.c.v2 == held.c.v2)
-    adding = exists().where(same, claims.c.phase != Phase.DOUBT, claims.c.deadline > now)
+    adding = exists().where(same, claims.c.phase.not_in(UNSURE), claims.c.deadline > now)
     return and_(held.c.next_at <= now, ~adding)
 
 

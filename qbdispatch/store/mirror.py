@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, delete, insert, select, update
 from qbdispatch.store.tables import counters, mirror, mirror_nodes
 
 _BATCH = 300  # SQLite takes some hundred values in one statement on every version
-_REVISION, _FLOOR, _NEXT_FLOOR = "mirror", "mirror_floor", "mirror_next_floor"
+_REVISION, _FLOOR, _NEXT_FLOOR, _FLEET = "mirror", "mirror_floor", "mirror_next_floor", "mirror_fleet"
 _COLUMNS = (mirror.c.node, mirror.c.node_id, mirror.c.hash, mirror.c.revision, mirror.c.gone, mirror.c.row)
 
 
@@ -127,6 +127,16 @@ def renew(connection: Connection, node: str, *, revision: int) -> None:
     """Let every view look anew at a node's torrents: how they are to be shown has changed."""
     mine = and_(mirror.c.node == node, mirror.c.gone.is_(False))
     connection.execute(update(mirror).where(mine).values(revision=revision))
+
+
+def fleet_revision(connection: Connection) -> int:
+    """The revision at which the configured nodes last changed; 0 if never."""
+    return _counter(connection, _FLEET)
+
+
+def set_fleet_revision(connection: Connection, revision: int) -> None:
+    """The configured nodes change with this revision."""
+    _set_counter(connection, _FLEET, revision)
 
 
 def floor(connection: Connection) -> int:

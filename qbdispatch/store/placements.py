@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from qbdispatch.store.claims import same_torrent
 from qbdispatch.store.tables import placements
@@ -43,6 +43,12 @@ def find(connection: Connection, hashes: InfoHashes) -> list[Placement]:
 def on_node(connection: Connection, node: str) -> list[Placement]:
     """All that lives on a node."""
     return _load(connection, select(placements).where(placements.c.node == node))
+
+
+def count(connection: Connection, node: str) -> int:
+    """How many torrents live on a node."""
+    query = select(func.count()).select_from(placements).where(placements.c.node == node)
+    return connection.execute(query).scalar() or 0
 
 
 def concerning(connection: Connection, node: str, hashes: Iterable[str]) -> list[Placement]:

@@ -15,7 +15,7 @@ from qbdispatch.store.health import BEGUN
 # fmt: off
 SAVED_TABLES = (
     "secrets", "held", "node_states", "sessions", "claims", "placements", "labels", "alerts", "notices", "tallies",
-    "samples", "decisions",
+    "samples", "vanished", "decisions",
 )
 # fmt: on
 NOT_SEEN_YET = "UPDATE node_states SET fault = NULL, fault_detail = '', up_since = NULL, seen_at = NULL"

@@ -69,6 +69,7 @@ node_states = Table(
     Column("failures", Integer, nullable=False, default=0),  # polls in a row that failed
     Column("retry_at", Float),  # when the leader tries it again
     Column("latency_ms", Float),  # of the last cheap call that was answered
+    Column("removed_at", Float),  # since when it is not configured any more; NULL while it is
 )
 
 sessions = Table(
@@ -145,6 +146,17 @@ decisions = Table(
     Column("selected_node", String(64)),
     Column("hash", String(64), nullable=False),
     Column("document", JSON, nullable=False),
+)
+
+vanished = Table(
+    "vanished",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("node", String(64), nullable=False),
+    Column("node_id", String(40), nullable=False),  # the hash under which the node listed it
+    Column("name", Text, nullable=False),
+    Column("decision_id", String(32)),  # NULL: found on the node, not placed by us
+    Column("vanished_at", Float, nullable=False, index=True),
 )
 
 leases = Table(

@@ -18,6 +18,7 @@ from werkzeug.exceptions import Conflict, HTTPException, NotFound
 from qbdispatch.dispatch import draining
 from qbdispatch.dispatch.held_actions import NotWhileHeld
 from qbdispatch.dispatch.holding import held_documents
+from qbdispatch.dispatch.sending import targets_of, test_targets
 from qbdispatch.dispatch.survey import survey_arr
 from qbdispatch.services import services
 from qbdispatch.store import decisions
@@ -65,6 +66,7 @@ def home() -> Response:
         held=waiting,
         decisions=[explain.explain(document) for document in newest],
         arr=[{"name": one.name, "type": one.type, "url": one.url} for one in found.settings.arr_instances],
+        targets=[target.name for target in targets_of(found.settings.notifications)],
         trial=trial.Trial(),
         categories=_categories(),
         faults={},
@@ -176,6 +178,12 @@ def submit() -> Response | tuple[str, int]:
 def arr() -> str:
     """Sonarr and Radarr, asked now."""
     return render_template("ui/arr.html", arr=survey_arr(services().settings.arr_instances))
+
+
+@ui.post("/dashboard/notices/test")
+def test_notices() -> str:
+    """Send a word to each target, and say which took it."""
+    return render_template("ui/notices.html", outcomes=test_targets(services().settings.notifications))
 
 
 @ui.get("/dashboard/login")

@@ -24,6 +24,11 @@ NODE_FIELDS = {
     "url",
     "reachable",
     "error",
+    "cause",
+    "failures",
+    "retry_in_s",
+    "last_seen",
+    "warnings",
     "latency_ms",
     "version",
     "free_gb",
@@ -101,7 +106,7 @@ def test_a_wrong_node_password_is_shown_with_what_to_do(make_app: AppMaker, node
     for _ in range(3):
         shown = _json(client.get("/nodes"))[0]
         assert (shown["reachable"], shown["reasons"][0]["code"]) == (False, "auth_failed")
-        assert "correct them in the configuration" in shown["error"]
+        assert "Correct username and password" in shown["error"]
     assert node.failed_logins == 1
     node.password = "old"
     assert client.post("/nodes/big/resume").status_code == 200

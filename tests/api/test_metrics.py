@@ -22,6 +22,7 @@ from qbdispatch.app import create_app
 from qbdispatch.dispatch.leader import LEASE
 from qbdispatch.services import EXTENSION
 from qbdispatch.store import leases, tables
+from qbdispatch.store.claims import Phase
 from tests.conftest import AppMaker, SettingsMaker, node_entry, poll
 from tests.rig.disks import GIB
 from tests.rig.scripted import ScriptedNode
@@ -150,7 +151,8 @@ def test_figures_are_those_of_the_nodes_and_the_store(busy: FlaskClient, node: S
     assert _values(busy, "qbdispatch_node_free_bytes")["big",] == 900 * GIB
     assert _values(busy, "qbdispatch_node_claimed_bytes") == {("big",): GIB, ("small",): 0}
     assert _values(busy, "qbdispatch_node_effective_free_bytes")["big",] == 899 * GIB
-    assert _values(busy, "qbdispatch_claims_bytes") == {("adding",): 0, ("added",): GIB, ("doubt",): 0}
+    claimed = _values(busy, "qbdispatch_claims_bytes")
+    assert claimed == {(phase.value,): GIB if phase is Phase.ADDED else 0 for phase in Phase}
     assert _values(busy, "qbdispatch_node_latency_seconds")["big",] == 0.0025
     [fault] = _values(busy, "qbdispatch_node_fault")
     assert fault == ("not_qbittorrent", "small", "unreachable")

@@ -13,8 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from qbdispatch.dispatch.reconcile import reconcile_configuration
 from qbdispatch.reference.operations import LOCKED, OPERATIONS
 from qbdispatch.services import EXTENSION
+from qbdispatch.store import placements, vanished
 from tests.api.pages import get
 from tests.conftest import AppMaker, node_entry, poll
 from tests.rig.scripted import ScriptedNode
@@ -43,7 +45,7 @@ class Stage:
     def storeless(self) -> FlaskClient:
         client = self.client()
         with client.application.extensions[EXTENSION].store.write() as connection:
-            for table in ("held", "node_states", "decisions", "claims"):
+            for table in ("held", "node_states", "decisions", "claims", "vanished"):
                 connection.execute(text(f"DROP TABLE {table}"))
         return client
 
@@ -71,6 +73,25 @@ def _decided(stage: Stage) -> FlaskClient:
 def _one_decision(stage: Stage) -> TestResponse:
     client = _decided(stage)
     return client.get(f"/decisions/{client.get('/decisions').get_json()[-1]['decision_id']}")
+
+
+def _vanished(stage: Stage) -> FlaskClient:
+    """Somebody has removed a torrent on its node."""
+    client = stage.client()
+    _submit(client, magnet=HELD_HASH)
+    found = client.application.extensions[EXTENSION]
+    with found.store.write() as connection:
+        vanished.record(connection, placements.on_node(connection, stage.node.name), found.store.now())
+    return client
+
+
+def _without_its_node(stage: Stage) -> FlaskClient:
+    """The configuration names another node by now."""
+    client = stage.client()
+    found = client.application.extensions[EXTENSION]
+    with found.store.write() as connection:
+        reconcile_configuration(connection, {"other"}, found.store.now())
+    return client
 
 
 def _arr(stage: Stage) -> TestResponse:
@@ -119,6 +140,13 @@ SITUATIONS: dict[tuple[str, int], Callable[[Stage], TestResponse]] = {
     ("admin.decision", 200): _one_decision,
     ("admin.decision", 404): lambda stage: stage.client().get("/decisions/nothing"),
     ("admin.decision", 503): lambda stage: stage.storeless().get("/decisions/nothing"),
+    ("admin.removed_nodes", 200): lambda stage: _without_its_node(stage).get("/nodes/removed"),
+    ("admin.removed_nodes", 503): lambda stage: stage.storeless().get("/nodes/removed"),
+    ("admin.open_claims", 200): lambda stage: _decided(stage).get("/claims"),
+    ("admin.open_claims", 503): lambda stage: stage.storeless().get("/claims"),
+    ("admin.vanished_torrents", 200): lambda stage: _vanished(stage).get("/vanished"),
+    ("admin.vanished_torrents", 422): lambda stage: stage.client().get("/vanished?hours=0"),
+    ("admin.vanished_torrents", 503): lambda stage: stage.storeless().get("/vanished"),
     ("admin.held_torrents", 200): lambda stage: stage.holding().get("/held"),
     ("admin.held_torrents", 503): lambda stage: stage.storeless().get("/held"),
     ("admin.delete_held", 200): lambda stage: stage.holding().delete(f"/held/{HELD_HASH}"),

@@ -20,6 +20,7 @@ from tests.conftest import AppMaker, node_entry, poll
 from tests.rig.disks import GIB
 from tests.rig.scripted import ScriptedNode
 from tests.rig.swarm import made_up_magnet, make_torrent
+from tests.rig.webhook import Webhook
 
 HOSTILE = '<script>alert("x")</script>\' onload=x {{ 7*7 }} مرحبا \u05d0\u05d1'
 LONG = "W" * 400
@@ -179,6 +180,20 @@ def test_held_torrents_are_listed_tried_and_deleted(make_app: AppMaker, small: S
     send(client, page.form("/release"))
     send(client, get(client).form("/delete"))
     assert "Held until a node has room" not in get(client).text
+
+
+def test_a_test_notice_is_sent_by_a_button(make_app: AppMaker, small: ScriptedNode) -> None:
+    """The page says which target took it, and shows no address; without targets there is no button."""
+    assert "test notice" not in get(make_app([node_entry(small)]).test_client()).text
+    with Webhook() as good, Webhook() as bad:
+        bad.status = 500
+        client = make_app([node_entry(small)], notifications={"targets": [good.url, bad.url]}).test_client()
+        answer = send(client, get(client).form("/notices/test"), 200)
+        assert good.titles == ["qbdispatch: a test"]
+        assert bad.tried == 1
+    assert "Taken" in answer.text
+    assert "Not taken" in answer.text
+    assert "s3cret" not in get(client).text + answer.text
 
 
 def test_torrents_are_found_by_words_of_their_name_and_by_hash(client: FlaskClient) -> None:

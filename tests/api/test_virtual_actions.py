@@ -146,6 +146,8 @@ def test_a_delete_with_a_node_down_is_an_error_until_it_is_done(
         assert set(one.rows()) == set(hashes) - {hashes[2]}
     assert hashes[0] in nodes[0].torrents_by_hash
     nodes[0].down = False
+    if noticed:
+        virtual.poll(nodes[0])
     virtual.done("torrents/delete", **asked)
     assert set(virtual.rows()) == set(hashes) - {hashes[0], hashes[2]}
     assert _held(nodes[:2]) == [{hashes[1]}, {hashes[3]}]

@@ -35,7 +35,7 @@ def test_all_workers_together_try_a_wrong_password_at_most_twice_in_10_minutes(
     row = fleet_of(dispatcher)["wrong"]
     assert row["reachable"] is False
     assert [reason["code"] for reason in row["reasons"]][:1] == ["auth_failed"]
-    assert "correct them in the configuration" in row["error"]
+    assert "Correct username and password" in row["error"]
     assert "not-this-one" not in str(row)
     with closing(sqlite3.connect(dispatcher.store_path)) as store:
         (retry_at,) = store.execute("SELECT retry_at FROM sessions WHERE node = 'wrong'").fetchone()

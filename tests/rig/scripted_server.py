@@ -22,12 +22,14 @@ class LoopbackServer:
     """Serves one WSGI application until closed; kept-alive connections are served, and cut at the end.
 
     `clock_ahead_seconds`: by how much its Date header is off.
+    `date`: what its Date header says instead of the time.
     """
 
     def __init__(self, application: Any) -> None:
         connections: set[socket.socket] = set()
         guard = threading.Lock()
         served = self
+        self.date: str | None = None
 
         class Handler(WSGIRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -45,6 +47,8 @@ class LoopbackServer:
                     super().finish()
 
             def date_time_string(self, timestamp: float | None = None) -> str:
+                if served.date is not None:
+                    return served.date
                 return super().date_time_string((timestamp or time.time()) + served.clock_ahead_seconds)
 
             def log(self, type: str, message: str, *args: Any) -> None:

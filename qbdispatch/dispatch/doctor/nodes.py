@@ -14,7 +14,7 @@ from qbdispatch.dispatch.access import NodeAccess
 from qbdispatch.dispatch.doctor.finding import Finding, clock_finding, error, warning
 from qbdispatch.dispatch.documents import gigabytes
 from qbdispatch.nodes.endpoints import Version, parse_version
-from qbdispatch.nodes.errors import NodeAuthFailed, NodeError, NodeUnreachable
+from qbdispatch.nodes.errors import Cause, NodeAuthFailed, NodeError
 from qbdispatch.nodes.paths import to_client
 from qbdispatch.nodes.probe import Probe, probe
 
@@ -23,6 +23,19 @@ NEWEST: Version = (5, 3)
 SPACE_TRIES = 4
 SPACE_PAUSE_SECONDS = 0.3
 _PROTECTED = "its ban is counted from the last try, so nothing here tries again by itself"
+_AWAY = ("unreachable", "check that its machine is up, that the address is right and that no firewall drops packets")
+_SILENT_STRANGER = ("not_qbittorrent", "correct host and port in its url to those of its Web UI")
+_SILENCES = {
+    Cause.REFUSED_CONNECTION: (
+        "connection_refused",
+        "start qBittorrent, or correct the port in its url to that of its Web UI",
+    ),
+    Cause.NAME_NOT_FOUND: ("unknown_host", "correct the host name in its url, or the name server"),
+    Cause.TLS_FAILED: ("tls_failed", "correct http or https in its url, or the certificate"),
+    Cause.TIMEOUT: _AWAY,
+    Cause.DROPPED: _AWAY,
+    Cause.TRUNCATED: _AWAY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +98,8 @@ def _free_bytes(access: NodeAccess) -> int | None:
 
 
 def _silent(node: NodeSettings, fault: NodeError) -> Finding:
-    text = str(fault)
-    if "refuses connections" in text:
-        remedy = f"start qBittorrent, or correct the port in the url {node.url} to that of its Web UI"
-        return error("connection_refused", about(node), text, remedy)
-    if "cannot be resolved" in text:
-        return error("unknown_host", about(node), text, "correct the host name in its url, or the name server")
-    if "TLS failed" in text:
-        return error("tls_failed", about(node), text, "correct http or https in its url, or the certificate")
-    if isinstance(fault, NodeUnreachable) or "in time" in text or "closed the connection" in text:
-        remedy = "check that its machine is up, that the address is right and that no firewall drops packets"
-        return error("unreachable", about(node), text, remedy)
-    return error("not_qbittorrent", about(node), text, "correct host and port in its url to those of its Web UI")
+    code, remedy = _SILENCES.get(fault.cause, _SILENT_STRANGER)
+    return error(code, about(node), fault.what, remedy)
 
 
 def _stranger(node: NodeSettings, answer: Probe) -> Finding:
@@ -112,8 +115,8 @@ def _host_refused(node: NodeSettings) -> Finding:
 
 
 def _refused(node: NodeSettings, fault: NodeAuthFailed) -> Finding:
-    text = str(fault)
-    if "banned" in text:
+    text = fault.what
+    if fault.cause is Cause.BANNED:
         remedy = (
             "correct username and password, then wait for the ban to end (an hour by default) or restart that"
             f" qBittorrent, and run `qbdispatch resume {node.name}`; {_PROTECTED}"

@@ -43,7 +43,7 @@ def fleet(configure: Configure, node: ScriptedNode, scripted: NodeMaker) -> Path
 
 def poll(path: Path) -> None:
     """What a running service's leader does."""
-    services = build_services(load_settings(path, {}))
+    services = build_services(load_settings(path, {}), serves=False)
     for access in services.fleet.members.values():
         Watcher(access, services.fleet, services.store, services.settings.sync, lambda _: True).tick()
     services.store.close()

@@ -9,6 +9,7 @@ import yaml
 
 from qbdispatch.config import load_settings, reference
 from qbdispatch.config.reference import plain, settings_by_path
+from qbdispatch.nodes.errors import REMEDIES, Cause
 from qbdispatch.scoring.model import Reason
 
 ROOT = Path(__file__).parents[3]
@@ -94,3 +95,13 @@ def test_the_reason_codes_in_the_documentation_are_the_codes() -> None:
     page = (DOCS / "reason-codes.md").read_text()
     table = page.split("| code | meaning | what to do |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [reason.value for reason in Reason]
+
+
+def test_the_causes_in_the_documentation_are_the_causes() -> None:
+    """Each cause has a remedy, and each remedy its row: with its reason and the very sentence that users are told."""
+    assert list(REMEDIES) == list(Cause)
+    text = (ROOT / "docs" / "reason-codes.md").read_text()
+    table = text.split("| cause | reason | what to do |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
+    reasons = {cause: f"`{remedy.reason}`" if remedy.reason else "warning" for cause, remedy in REMEDIES.items()}
+    rows = [f"| `{cause}` | {reasons[cause]} | {remedy.advice} |" for cause, remedy in REMEDIES.items()]
+    assert table.splitlines() == rows

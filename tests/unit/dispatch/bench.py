@@ -99,6 +99,12 @@ class Bench:
             row = {"node": node, "name": torrent.name, "category": ""} | defaults | values
             return claims.open_claim(connection, hashes_of(torrent), **row)
 
+    def place(self, torrent: MadeTorrent, node: str, decision_id: str = "another-decision") -> None:
+        """What a node has came there by a decision of another worker."""
+        with self.store.write() as connection:
+            row: dict[str, Any] = {"name": torrent.name, "placed_at": now(), "decision_id": decision_id}
+            placements.record(connection, node, hashes_of(torrent), **row)
+
     def release_claim(self, claim_id: int) -> None:
         with self.store.write() as connection:
             claims.release(connection, [claim_id])

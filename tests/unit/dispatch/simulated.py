@@ -66,6 +66,9 @@ class SimulatedNode:
             raise NodeUnreachable("is down")
         return action({})
 
+    def require_up(self) -> None:
+        """Whoever acts on it finds out by itself."""
+
     def send(self, *call: object) -> None:
         """Categories and the like: of no interest here."""
 

@@ -80,8 +80,9 @@ def test_wrong_passwords_are_tried_twice_in_ten_minutes_at_most(node: WatchedNod
     assert {type(outcome) for outcome in outcomes} == {NodeAuthFailed}
     assert node.failed_logins == 1
     for text in map(str, outcomes):
-        assert "refused the user name or password; correct them in the configuration" in text
+        assert "refused the user name or password" in text
         assert "POST /nodes/NAME/resume" in text
+        assert "Correct username and password" in text
     waits = [_wait_seconds(store, node)]
     _let_pass(store, waits[0])
     _crowd(settings, store)
@@ -116,6 +117,16 @@ def test_a_mended_cause_is_tried_at_once(node: WatchedNode, store: Store, mend: 
     else:
         assert _version(NodeAccess(_settings(node), store)) == "v5.1.0"
     assert node.failed_logins == 0
+
+
+def test_a_refusal_kept_by_an_earlier_version_still_holds(node: WatchedNode, store: Store) -> None:
+    """It has no cause in front."""
+    access = NodeAccess(_settings(node, password="wrong"), store)
+    _outcome(access)
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE sessions SET refusal_detail = 'says: no'")
+    assert str(_outcome(access)).startswith("says: no; next try in 6 min")
+    assert node.failed_logins == 1
 
 
 def test_a_ban_is_told_from_a_wrong_password(node: WatchedNode, store: Store) -> None:

@@ -36,6 +36,7 @@ def twins(make_bench: BenchMaker, nodes: list[WatchedNode]) -> Twins:
         for node in nodes:
             put(node, made)
         bench.poll("b")
+        bench.place(made, "b")
         bench.open_claim(made, "a", age_seconds=30, phase=Phase.DOUBT, bytes=SIZE)
         return bench, made
 
@@ -154,3 +155,88 @@ def test_a_twin_on_a_node_that_is_no_longer_configured_is_left_alone(
     make_bench(nodes[0])
     assert nodes[0].deleted == []
     assert made.hash in nodes[0].torrents_by_hash
+
+
+def test_both_copies_are_finished_and_the_answered_one_stays(nodes: list[WatchedNode], twins: Twins) -> None:
+    """Seeding on either node: nothing is to be gained from the other copy, and its files are its own."""
+    bench, made = twins()
+    _have(nodes, made, (SIZE, SIZE), ("/a/t", "/b/t"))
+    for node in nodes:
+        node.change(made.hash, state="uploading")
+    bench.poll("a")
+    assert [node.deleted for node in nodes] == [[(made.hash, "true")], []]
+    assert bench.homes(made) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("maps", "paths", "deletes"),
+    [
+        (("/data", "/downloads"), ("/data/t", "/downloads/t"), "false"),
+        (("/data", "/downloads"), ("/data/t", "/downloads/u"), "true"),
+        (("/data", "/other"), ("/data/t", "/mnt/t"), "false"),
+    ],
+)
+def test_files_that_clients_know_by_one_path_are_never_deleted(
+    nodes: list[WatchedNode], twins: Twins, maps: tuple[str, str], paths: tuple[str, str], deletes: str
+) -> None:
+    """Two nodes may have one folder mounted under different names: their path maps say so."""
+    rules = [{"path_map": [{"from": own, "to": "/mnt"}]} for own in maps]
+    bench, made = twins(a=rules[0], b=rules[1])
+    _have(nodes, made, (0, GIB), paths)
+    bench.poll("a")
+    assert nodes[0].deleted == [(made.hash, deletes)]
+
+
+@pytest.mark.parametrize("paths", [("/a/t", ""), ("", "/b/t")])
+def test_without_a_path_no_files_are_deleted(nodes: list[WatchedNode], twins: Twins, paths: tuple[str, str]) -> None:
+    """Who knows whose files they are."""
+    bench, made = twins()
+    _have(nodes, made, (0, GIB), paths)
+    bench.poll("a")
+    assert nodes[0].deleted == [(made.hash, "false")]
+
+
+def test_a_new_leader_heals_what_the_one_before_could_not(nodes: list[WatchedNode], twins: Twins) -> None:
+    """What is to be healed is in the store: a watcher with no memory finds it."""
+    bench, made = twins()
+    nodes[1].delay_seconds["torrents/info"] = 30
+    bench.poll("a")
+    nodes[1].delay_seconds.clear()
+    bench.poll("a", full=True)
+    assert nodes[0].deleted == [(made.hash, "false")]
+    assert bench.homes(made) == ["b"]
+
+
+def test_what_the_user_has_on_two_nodes_is_not_touched(make_bench: BenchMaker, nodes: list[WatchedNode]) -> None:
+    """Added by hand on both; and where one of them is ours in doubt, the user's own copy is no twin of it."""
+    bench = make_bench(*nodes)
+    by_hand, doubted = make_torrent("by hand", SIZE), make_torrent("doubted", SIZE)
+    bench.open_claim(doubted, "a", age_seconds=30, phase=Phase.DOUBT, bytes=SIZE)
+    for made in (by_hand, doubted):
+        for node in nodes:
+            put(node, made)
+        nodes[0].change(made.hash, completed=GIB)
+    for full in (False, True):
+        bench.poll("b", "a", full=full)
+    assert [node.deleted for node in nodes] == [[], []]
+    assert (bench.homes(by_hand), bench.homes(doubted)) == (["b", "a"], ["b", "a"])
+    assert bench.claims("a") == []
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_of_three_copies_the_one_with_most_data_stays(make_bench: BenchMaker, most: int) -> None:
+    """Two nodes fell silent before the third answered: whichever has most, one copy is left in the end."""
+    with ExitStack() as stack:
+        three = [stack.enter_context(WatchedNode(name=name)) for name in "abc"]
+        bench, made = make_bench(*three), make_torrent("t", SIZE)
+        for number, node in enumerate(three):
+            put(node, made, completed=2 * GIB if number == most else GIB, content_path=f"/{node.name}/t")
+        bench.poll("c")
+        bench.place(made, "c")
+        for name in "ab":
+            bench.open_claim(made, name, age_seconds=30, phase=Phase.DOUBT, bytes=SIZE)
+        for _ in range(3):
+            bench.poll()
+        assert [made.hash in node.torrents_by_hash for node in three] == [number == most for number in range(3)]
+        assert bench.homes(made) == ["abc"[most]]
+        assert [bench.claims(name) for name in "abc"] == [[], [], []]

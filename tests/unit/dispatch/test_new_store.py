@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from qbdispatch.dispatch.dispatcher import Status
+from qbdispatch.scoring.model import Reason
 from qbdispatch.store import health
 from tests.rig.scripted import ScriptedNode
 from tests.rig.swarm import make_torrent
@@ -51,6 +52,15 @@ def test_a_node_that_does_not_answer_keeps_others_waiting_only_for_a_while(
     """After `stale_after_s` torrents go where they can."""
     bench = begin(make_bench, nodes, seconds_ago=31)
     bench.poll("a")
+    assert bench.submit(make_torrent("one", 10**6)).node == "a"
+
+
+def test_a_node_that_refuses_the_login_keeps_nobody_waiting(make_bench: BenchMaker, nodes: Nodes) -> None:
+    """Waiting would not show what it has: its user has to correct the password first."""
+    bench = begin(make_bench, nodes, seconds_ago=1)
+    bench.poll("a")
+    with bench.store.write() as connection:
+        health.record_fault(connection, "b", Reason.AUTH_FAILED, "wrong password")
     assert bench.submit(make_torrent("one", 10**6)).node == "a"
 
 

@@ -48,6 +48,7 @@ def test_a_node_is_shown_with_live_figures_and_those_of_its_last_poll(
     shown = _survey(bench)["a"]
     assert 0 < shown.pop("latency_ms") < 5000
     assert shown.pop("snapshot_at").endswith("Z")
+    assert shown.pop("last_seen").endswith("Z")
     values = [(part["weigher"], part["value"]) for part in shown.pop("contributions")]
     # One of 50 downloads, the one just placed; at its last poll it loaded nothing.
     assert values == [("free_space", 1.0), ("downloads", 0.98), ("bandwidth", 1.0)]
@@ -57,6 +58,9 @@ def test_a_node_is_shown_with_live_figures_and_those_of_its_last_poll(
         "url": node.url,
         "reachable": True,
         "error": None,
+        "cause": None,
+        "failures": 0,
+        "retry_in_s": None,
         "version": "v5.3.0",
         "excluded": False,
         "reasons": [],
@@ -96,7 +100,7 @@ def test_a_node_that_was_never_polled_has_no_figures(make_bench: BenchMaker, scr
     figures = ("version", "free_gb", "effective_free_gb", "torrents", "paused_downloads", "outstanding_gb")
     assert {shown[name] for name in (*figures, "latency_ms", "download_mbps", "snapshot_at", "score")} == {None}
     assert [reason["code"] for reason in shown["reasons"]] == ["auth_failed", "stale", "missing_free_space"]
-    assert "correct them in the configuration" in shown["error"]
+    assert "Correct username and password" in shown["error"]
 
 
 def test_a_drained_node_says_so(make_bench: BenchMaker, scripted: NodeMaker) -> None:
@@ -119,7 +123,8 @@ def test_one_hung_node_does_not_hold_up_the_list_beyond_the_deadline(
     started = time.monotonic()
     shown = _survey(bench)
     assert time.monotonic() - started < DEADLINE_SECONDS + 1
-    assert (shown["slow"]["reachable"], shown["slow"]["error"]) == (False, "no answer within 4 s")
+    assert (shown["slow"]["reachable"], shown["slow"]["cause"]) == (False, "timeout")
+    assert shown["slow"]["error"].startswith("no answer within 4 s. ")
     assert shown["up"]["reachable"]
     slow.close()
 

@@ -52,6 +52,34 @@ def test_a_fault_lasts_until_the_node_answers(connection: Connection) -> None:
     assert health.states(connection) == {"a": NodeState("a", up_since=30.0, seen_at=30.0), "b": NodeState("b")}
 
 
+def test_the_cause_and_the_next_try_are_kept_until_the_node_answers(connection: Connection) -> None:
+    """Only the watcher's word moves the count and the time of the next try; the latency outlasts a fault."""
+    health.register(connection, ["a"])
+    health.record_answer(connection, "a", 10.0, latency_ms=2.5)
+    health.record_fault(connection, "a", Reason.UNREACHABLE, "silent", cause="timeout", failures=3, retry_at=15.0)
+    health.record_fault(connection, "a", Reason.UNREACHABLE, "cut", cause="dropped")
+    state = health.states(connection)["a"]
+    assert (state.cause, state.failures, state.retry_at, state.latency_ms) == ("dropped", 3, 15.0, 2.5)
+    health.record_answer(connection, "a", 20.0)
+    assert health.states(connection)["a"] == NodeState("a", up_since=20.0, seen_at=20.0, latency_ms=2.5)
+
+
+def test_an_oddity_lasts_until_the_next_list_and_never_hides_a_fault(connection: Connection) -> None:
+    """A cheap call says nothing of the list."""
+    health.register(connection, ["a"])
+    health.record_answer(connection, "a", 10.0)
+    health.record_oddity(connection, "a", "replaced", "others")
+    health.record_answer(connection, "a", 11.0)
+    assert health.states(connection)["a"] == NodeState(
+        "a", fault_detail="others", up_since=10.0, seen_at=11.0, cause="replaced"
+    )
+    health.record_oddity(connection, "a", None, "")
+    assert health.states(connection)["a"] == NodeState("a", up_since=10.0, seen_at=11.0)
+    health.record_fault(connection, "a", Reason.UNREACHABLE, "silent", cause="timeout")
+    health.record_oddity(connection, "a", None, "")
+    assert health.states(connection)["a"].cause == "timeout"
+
+
 def test_the_newest_snapshot_replaces_the_one_before(connection: Connection) -> None:
     """One for each node; unknown stays unknown, and figures beyond 32 bits stay whole."""
     snapshots.keep(connection, snapshot("a", taken_at=1.0))

@@ -13,6 +13,7 @@ def upgrade() -> None:
         node_states.add_column(sa.Column("failures", sa.Integer(), nullable=False, server_default="0"))
         node_states.add_column(sa.Column("retry_at", sa.Float(), nullable=True))
         node_states.add_column(sa.Column("latency_ms", sa.Float(), nullable=True))
+        node_states.add_column(sa.Column("removed_at", sa.Float(), nullable=True))
     op.create_table(
         "held",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -34,6 +35,17 @@ def upgrade() -> None:
     )
     op.create_index("held_v1", "held", ["v1"], unique=False)
     op.create_index("held_v2", "held", ["v2"], unique=False)
+    op.create_table(
+        "vanished",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("node", sa.String(length=64), nullable=False),
+        sa.Column("node_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("decision_id", sa.String(length=32), nullable=True),
+        sa.Column("vanished_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_vanished_vanished_at", "vanished", ["vanished_at"], unique=False)
     op.create_table(
         "tallies",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -80,8 +92,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("buckets", "notices", "alerts", "samples", "tallies", "held"):
+    for table in ("buckets", "notices", "alerts", "samples", "tallies", "vanished", "held"):
         op.drop_table(table)
     with op.batch_alter_table("node_states") as node_states:
-        for column in ("latency_ms", "retry_at", "failures", "cause"):
+        for column in ("removed_at", "latency_ms", "retry_at", "failures", "cause"):
             node_states.drop_column(column)

@@ -78,7 +78,7 @@ def test_a_closed_port_is_a_wrong_port(look: Examine) -> None:
     entry = {"name": "a", "url": f"http://127.0.0.1:{free_port()}", "username": "u", "password": "p"}
     (found,) = look([entry])
     assert codes([found]) == [("connection_refused", "node a")]
-    assert entry["url"] in found.remedy
+    assert entry["url"] in found.seen
 
 
 @pytest.mark.parametrize(
