@@ -26,7 +26,7 @@ def _category(text: str) -> None:
 
 
 class SubmissionSchema(Schema):
-    """The fields of `/submit`; see README for their meaning."""
+    """The fields of `/submit`, as the API reference shows them."""
 
     class Meta:
         unknown = RAISE
