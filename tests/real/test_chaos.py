@@ -9,7 +9,7 @@ from tests.rig.availability import VERSIONS, require
 from tests.rig.postgres import binaries
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
-SECONDS = 35
+SECONDS = 60
 SEED = 5
 
 
