@@ -47,6 +47,7 @@ def figures(report: Report) -> str:
     deleted = sum(one.deleted_at is not None for one in torrents)
     lines.append(f"{len(torrents)} torrents, {accepted} accepted, {deleted} deleted; {len(report.schedule)} faults,")
     lines.append(f"{report.harmed} requests to nodes harmed; fullest: {full} ({report.samples} samples);")
+    lines.append(f"{len(report.forgotten)} lost by nodes that were killed within 2 s of their answer;")
     lines.append(f"settled {report.settled_seconds:.1f} s after the last fault")
     return "\n".join(lines)
 

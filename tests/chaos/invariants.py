@@ -25,6 +25,9 @@ from tests.rig.disks import GIB
 LOOKS_BACK_SECONDS = 30 + 60 + STALE_AFTER_SECONDS + 25
 """qBittorrent's renewal, a figure kept while a node reports none, staleness, and an add between claim and answer."""
 
+FORGETS_SECONDS = 2.0
+"""How long after its answer to an add a node may be without the torrent on its disk."""
+
 _SAMPLE_SECONDS = 0.2
 _CLAIMS = "SELECT node, v1, claimed_at AS at FROM claims WHERE phase <> 'doubt'"
 _PLACED = "SELECT node, v1, CASE WHEN decision_id IS NULL THEN 0 ELSE placed_at END AS at FROM placements"
@@ -116,6 +119,19 @@ class Ending:
         if listed is None:
             return doubts
         return claim["phase"] != "added" or bool(listed["size"])
+
+
+def forgotten(history: History, world: World) -> dict[str, Tracked]:
+    """Torrents that a node answered for and had lost when it came back, because it was killed in the moments before it
+    had written them down. No dispatcher can keep that promise for it; that they are reported as vanished is checked."""
+    vanished = {(row["node"], row["node_id"]) for row in world.query("SELECT node, node_id FROM vanished")}
+    return {
+        one.hash: one
+        for one in history.torrents.values()
+        for node, killed_at in world.kills
+        if one.accepted_at is not None and abs(killed_at - one.accepted_at) < FORGETS_SECONDS
+        if vanished & {(node, hash_) for hash_ in (one.made.v1, (one.made.v2 or "")[:40])}
+    }
 
 
 def ending_violations(history: History, world: World, ending: Ending) -> Iterator[Violation]:

@@ -14,7 +14,7 @@ import requests
 
 from tests.chaos.clients import Client, Orders
 from tests.chaos.history import History
-from tests.chaos.invariants import Ending, RoomSampler, Violation, answer_violations, ending_violations
+from tests.chaos.invariants import Ending, RoomSampler, Violation, answer_violations, ending_violations, forgotten
 from tests.chaos.schedule import Event, make_schedule
 from tests.chaos.world import World
 from tests.rig.processes import wait_until
@@ -35,6 +35,7 @@ class Report:
     harmed: int
     settled_seconds: float
     violations: list[Violation] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)  # by nodes that were killed; see `invariants.forgotten`
 
     @property
     def is_clean(self) -> bool:
@@ -65,8 +66,10 @@ def run(*, seconds: float, seed: int, database: str, wait_for_doubts: bool = Tru
         violations = [*sampler.violations, *ending_violations(history, world, ending)]
         violations += [Violation(f"not settled: {reason}") for reason in ending.unsettled(doubts=wait_for_doubts)]
         violations += answer_violations(history, world)
+        lost = forgotten(history, world)
+        violations = [one for one in violations if one.torrent is None or one.torrent.hash not in lost]
         harmed = sum(proxy.harmed for proxy in world.proxies)
-        return Report(history, schedule, sampler.fullest, sampler.samples, harmed, settled, violations)
+        return Report(history, schedule, sampler.fullest, sampler.samples, harmed, settled, violations, list(lost))
 
 
 def look(world: World) -> Ending:

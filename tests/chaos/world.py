@@ -59,6 +59,7 @@ class World:
         self.postgres = Postgres() if database == "postgresql" else None
         self.sizes = {name: [(0.0, size * GIB)] for name, _, size in FLEET}
         self.shaken: list[tuple[float, float, bool]] = []  # when an answer may be missing; whether for want of a store
+        self.kills: list[tuple[str, float]] = []  # nodes, and when
         self._seed = seed
         self._down: dict[Event, float] = {}
         self._lock = threading.Lock()
@@ -113,6 +114,7 @@ class World:
                 node.pause()
             case Kind.NODE_KILL:
                 proxy.shut()
+                self.kills.append((node.name, time.time()))
                 node.kill()
             case Kind.NODE_PROXY:
                 assert event.harm is not None
