@@ -148,6 +148,7 @@ def test_nothing_is_left_when_the_body_fails(version: Version) -> None:
     _assert_gone(*seen[0])
 
 
+@pytest.mark.alone
 def test_nothing_is_left_when_the_start_fails(version: Version) -> None:
     """A node that cannot start says so; process, disk and folder are gone all the same."""
     with RealNode(version) as first:

@@ -41,7 +41,7 @@ from tests.rig.processes import wait_until
 from tests.rig.swarm import Kind, MadeTorrent, make_torrent
 from tests.unit.dispatch.simulated import Course, Crash, Plan, SimulatedNode
 
-STEPS = int(os.environ.get("QBDISPATCH_STEPS", "1600"))
+STEPS = int(os.environ.get("QBDISPATCH_STEPS", "800"))
 STEPS_EACH = 50
 SIZES_GIB = {"a": 20, "b": 30, "c": 40}
 FLOOR_GIB = 1
