@@ -26,6 +26,7 @@ from tests.rig.comparison import Outcome, differences, outcome_of, plain
 from tests.rig.dispatcher import Dispatcher
 from tests.rig.processes import wait_until
 from tests.rig.qbittorrent import RealNode
+from tests.rig.swarm import MadeTorrent
 
 pytestmark = pytest.mark.real
 DOCUMENT = Path(__file__).parents[2] / "docs/api-differences.md"
@@ -162,20 +163,21 @@ def test_a_hybrid_is_listed_under_its_v1_hash_where_a_node_says_v2(pair: Pair) -
 
 
 def test_moves_in_the_queue_have_the_same_outcome(pair: Pair) -> None:
-    """With a queue the four moves answer alike and leave the torrents in the same order, in the very next list."""
-    sides, (first, second, *_, last) = (pair.plain, pair.ours), [made.hash for made in pair.world.all]
+    """With a queue the four moves leave the torrents in the same order, on both sides as soon as a node tells it."""
+    sides, order = (pair.plain, pair.ours), list(pair.world.all)
+    first, second, *_, last = order
     for side in sides:
         side.client.app_set_preferences({"queueing_enabled": True})
-        for made in pair.world.all:
+        for made in order:
             side.client.torrents_bottom_priority(made.hash)
-    moves = {"top": last, "bottom": first, "increase": second, "decrease": last}
-    for name, moved in moves.items():
-        orders = []
+    _assert_order_soon(pair, order)
+    moves = {"top": (last, 0), "bottom": (first, len(order) - 1), "increase": (second, 0), "decrease": (last, 2)}
+    for name, (moved, place) in moves.items():
+        order.remove(moved)
+        order.insert(place, moved)
         for side in sides:
-            getattr(side.client, f"torrents_{name}_priority")(moved)
-            rows = side.client.torrents_info(sort="priority")
-            orders.append([row["name"] for row in rows])
-        assert orders[0] == orders[1], name
+            getattr(side.client, f"torrents_{name}_priority")(moved.hash)
+        _assert_order_soon(pair, order)
     for side in sides:
         side.client.app_set_preferences({"queueing_enabled": False})
 
@@ -210,6 +212,17 @@ def _assert_alike_soon(pair: Pair) -> None:
     with suppress(AssertionError):
         wait_until(is_alike, 8, "the same to be seen")
     assert not left
+
+
+def _assert_order_soon(pair: Pair, order: list[MadeTorrent]) -> None:
+    """A node moves torrents at once, but tells of it only when it next renews what it shows."""
+    names = [made.name for made in order]
+    for side in (pair.plain, pair.ours):
+        wait_until(partial(_has_order, side, names), 8, f"{side.url} to list {names}")
+
+
+def _has_order(side: Side, names: list[str]) -> bool:
+    return [row["name"] for row in side.client.torrents_info(sort="priority")] == names
 
 
 def _assert_meant(found: dict[str, str], meant: list[Meant]) -> None:
