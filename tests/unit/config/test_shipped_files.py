@@ -73,7 +73,9 @@ def test_the_compose_file_for_several_hosts_is_as_promised() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.ha.yml").read_text())
     services = compose["services"]
     assert set(services) == {"nginx", "dispatcher-1", "dispatcher-2", "postgres"}
-    assert services["dispatcher-1"] == services["dispatcher-2"]
+    one, two = services["dispatcher-1"], services["dispatcher-2"]
+    assert (one.pop("build"), two.pop("pull_policy")) == (".", "never"), "built once, never pulled"
+    assert one == two
     assert services["dispatcher-1"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     assert services["dispatcher-1"]["volumes"] == ["./config.yaml:/app/config.yaml:ro"]
     assert services["nginx"]["ports"] == ["8000:80"]
