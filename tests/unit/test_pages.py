@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_every_picture_that_is_shown_is_described() -> None:
     assert all(pictures)
 
 
-@pytest.mark.parametrize("page", PAGES[2:], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_source_that_is_named_is_there(page: Path) -> None:
     """A renamed module is renamed in the pages too."""
     named = re.findall(r"(?<![\w/.])((?:[\w.-]+/)*[\w.-]+\.(?:py|yml|yaml|conf|service))(?![\w/])", page.read_text())
@@ -65,6 +66,32 @@ def test_every_source_that_is_named_is_there(page: Path) -> None:
     made_by_users = {"config.yaml", "qBittorrent.conf"}
     wrong = {name for name in named if not any((ROOT / folder / name).is_file() for folder in inside)} - made_by_users
     assert wrong == set()
+
+
+def _architecture(heading: str) -> str:
+    return (ROOT / "docs/architecture.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    """By import-linter, in its order."""
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / "setup.cfg")
+    checked = contracts["importlinter:contract:layers"]["layers"].split("\n")[1:]
+    drawn = _architecture("Layers").split("```")[1].splitlines()[1:]
+    assert [re.split(" {2,}", line)[0] for line in drawn] == checked
+
+
+def test_the_architecture_names_every_package_and_every_module_of_dispatch() -> None:
+    """So that a newcomer finds the file to open; one that is gone is named no more."""
+    packages = {path.name for path in (ROOT / "qbdispatch").iterdir() if (path / "__init__.py").is_file()}
+    places = _architecture("Where things are")
+    named = set(re.findall(r"\b(\w+)/", places.split("```")[1]))
+    assert packages <= named
+    roots = (ROOT, ROOT / "qbdispatch", ROOT / "qbdispatch/dispatch", ROOT / "tests")
+    assert [name for name in named if not any((root / name).is_dir() for root in roots)] == []
+    cells = re.findall(r"^\| [^|`]+ \| (`.+) \|$", places, re.MULTILINE)
+    modules = {path.stem for path in (ROOT / "qbdispatch/dispatch").iterdir()} - {"__init__", "__pycache__"}
+    assert sorted(name for cell in cells for name in re.findall(r"`(\w+)`", cell)) == sorted(modules)
 
 
 def _blocks(language: str) -> list[Any]:
