@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from qbdispatch.services import EXTENSION
 from qbdispatch.store import placements, vanished
 from tests.api.pages import get
 from tests.conftest import AppMaker, node_entry, poll
+from tests.rig.dispatcher import REPOSITORY
 from tests.rig.scripted import ScriptedNode
 from tests.rig.swarm import made_up_magnet
 
@@ -235,6 +237,17 @@ def test_every_json_route_is_described_and_nothing_else(idle: FlaskClient) -> No
         if rule.endpoint in OPERATIONS
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
+
+
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_call_that_a_page_names_is_a_route(idle: FlaskClient, page: Path) -> None:
+    """`POST /nodes/NAME/drain`: capitals stand for what a user puts there."""
+    routes = idle.application.url_map.bind("localhost")
+    for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^\s`?]*)[^`]*`", page.read_text()):
+        assert routes.match(path, method), (method, path)
 
 
 def _nodes_of(document: Any) -> Iterator[dict[str, Any]]:

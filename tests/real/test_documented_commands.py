@@ -6,9 +6,11 @@ addresses, ids and folders are replaced.
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +27,7 @@ from qbdispatch.dispatch.draining import drain
 from qbdispatch.store import health
 from qbdispatch.store.engine import Store
 from tests.rig.dispatcher import REPOSITORY, Dispatcher
-from tests.rig.documented import Command, blocks, documented
+from tests.rig.documented import Command, blocks, documented, is_command, languages
 from tests.rig.postgres import Postgres, binaries
 from tests.rig.processes import ChildProcess, free_port, wait_until
 from tests.rig.scripted import ScriptedNode
@@ -36,19 +38,35 @@ from tests.unit.torrents.web import serving
 DECISION = "5f0c9a54d1b04a0e9c0d5d3f6a7b8c9d"
 HELD_HASH = "ab" * 20
 CERTIFICATE = REPOSITORY / "tests/unit/torrents/localhost.pem"
-LIVE = r"curl |eval .*bash_source|qbdispatch (?!demo|hash-password$)"
+UNIT = (REPOSITORY / "deploy/qbdispatch.service").read_text()
+LIVE = r"curl |eval .*bash_source|qbdispatch (?!demo|hash-password$)|runuser "
 INSTALL = r"python3 -m venv|\.venv/bin/|cp config\.example\.yaml "
+INSTALL_PAGES = ("README.md", "getting-started.md")
 FOLDERS = r"mkdir |mv |install "
+VOLUME = r"sh -c "
 POSTGRESQL = r"createuser |createdb |pg_dump |pg_restore "
 NOT_RUN = {
-    r"docker compose up": "builds an image and needs a Docker daemon",
-    r"systemctl (start|stop|enable --now) qbdispatch$": "changes the services of this machine",
+    r"docker compose ": "needs a Docker daemon",
+    r"nginx -s reload$": "tells the nginx of a container",
+    r"systemctl (start|stop|reload|restart|enable --now) qbdispatch$": "changes the services of this machine",
+    r"git pull$": "changes the clone",
     r"useradd --system --no-create-home qbdispatch$": "changes the users of this machine",
-    r"make (demo|test)": "this is what runs the tests; the demo has tests of its own",
-    r"qbdispatch demo --once$": "the same demo",
+    r"make test": "this is what runs the tests",
+    r"make demo": "the same as the next, which test_demo.py runs",
+    r"qbdispatch demo --once$": "test_demo.py runs it",
     r"qbdispatch hash-password$": "asks at a terminal; with --stdin it is run",
     r"eval .*zsh_source|.*fish_source": "needs zsh or fish; that of bash is run",
 }
+COMPOSE = {
+    "up": {"-d", "--build", "--no-deps"},
+    "build": set(),
+    "stop": set(),
+    "kill": {"-s"},
+    "exec": set(),
+    "run": {"--rm"},
+    "cp": set(),
+}
+"""What is used of `docker compose`: its commands and their options."""
 COMMANDS = documented()
 
 
@@ -58,7 +76,7 @@ def _of(pattern: str) -> list[Command]:
 
 def test_every_documented_command_is_classified_once() -> None:
     """A new one fails here until it is said how it is run, or why it is not."""
-    patterns = [LIVE, INSTALL, FOLDERS, POSTGRESQL, *NOT_RUN]
+    patterns = [LIVE, INSTALL, FOLDERS, VOLUME, POSTGRESQL, *NOT_RUN]
     ways = {one: [pattern for pattern in patterns if re.match(pattern, one.plain)] for one in COMMANDS}
     assert {one.plain: found for one, found in ways.items() if len(found) != 1} == {}
     assert [pattern for pattern in patterns if not _of(pattern)] == [], "nothing like this is shown any more"
@@ -68,13 +86,39 @@ def test_every_documented_command_is_classified_once() -> None:
 def test_every_documented_command_is_a_sentence_of_the_shell(command: Command) -> None:
     """Also those that are not run; what they name is there: compose's service, systemd's unit, make's target."""
     subprocess.run(["bash", "-n", "-c", command.text], check=True)
-    words = command.text.split()
-    if words[0] == "docker" and "exec" in words:
-        assert words[3] in yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+    words = shlex.split(command.text)
+    if words[0] == "docker":
+        _check_compose(words)
     if words[0] == "systemctl":
         assert (REPOSITORY / f"deploy/{words[-1]}.service").is_file()
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    if words[0] == "runuser":
+        assert f"User={words[2]}\n" in UNIT
+        assert [word for word in words if word.startswith("QBDISPATCH_") and f"Environment={word}\n" not in UNIT] == []
+        assert any(f"ExecStart={Path(word).parent}/" in UNIT for word in words)
+
+
+def _check_compose(words: list[str]) -> None:
+    """File, command, options and services: what Docker would look at first."""
+    assert words[:2] == ["docker", "compose"]
+    file, rest = (words[3], words[4:]) if words[2] == "-f" else ("docker-compose.yml", words[2:])
+    services = yaml.safe_load((REPOSITORY / file).read_text())["services"]
+    command, *words = rest
+    options = {word for word in words if word.startswith("-")} if command not in {"exec", "run"} else set()
+    assert options <= COMPOSE[command]
+    named = [word for word in words if not word.startswith("-") and word != "HUP"]
+    if command in {"exec", "run"}:
+        named = named[:1]
+    if command == "cp":
+        named = [named[0].split(":")[0]]
+    assert [name for name in named if name not in services] == []
+
+
+def test_no_command_hides_in_another_kind_of_block() -> None:
+    """Blocks of other languages are checked elsewhere, those without a name are pictures and what programs say."""
+    assert languages() == {"", "sh", "json", "nginx", "yaml"}
+    assert [line for block in blocks("") for line in block.splitlines() if is_command(line.lstrip(" $#"))] == []
 
 
 @dataclass
@@ -90,7 +134,7 @@ class Stage:
         """In bash, at a terminal whose user agrees to everything. A 4xx or 5xx is a failure for curl."""
         for shown, real in self.replaced.items():
             text = text.replace(shown, real)
-        environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()} | {
+        environment = _without_proxies(os.environ) | {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "CURL_HOME": str(self.folder),
             "PYTHONPATH": str(REPOSITORY),
@@ -103,6 +147,10 @@ class Stage:
         finally:
             os.close(keyboard)
             os.close(terminal)
+
+
+def _without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if "proxy" not in name.lower()}
 
 
 def _run(text: str, *, cwd: Path, env: Mapping[str, str] | None = None, **more: object) -> str:
@@ -119,13 +167,16 @@ def _program(folder: Path, name: str, *words: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.fixture(scope="module")
+def _two_nodes(stack: ExitStack) -> list[ScriptedNode]:
+    return [
+        stack.enter_context(ScriptedNode(name=name, free_gib=free)) for name, free in (("box-1", 900), ("box-2", 500))
+    ]
+
+
+@pytest.fixture
 def nodes() -> Iterator[list[ScriptedNode]]:
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(ScriptedNode(name=name, free_gib=free))
-            for name, free in (("box-1", 900), ("box-2", 500))
-        ]
+        yield _two_nodes(stack)
 
 
 def _entry(node: ScriptedNode) -> dict[str, object]:
@@ -140,7 +191,7 @@ def _entry(node: ScriptedNode) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def stage(nodes: list[ScriptedNode], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A decision is there, and a torrent that is held."""
     folder = tmp_path_factory.mktemp("commands")
     (folder / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
@@ -155,7 +206,7 @@ def stage(nodes: list[ScriptedNode], tmp_path_factory: pytest.TempPathFactory) -
             content = make_torrent(f"{name} from the web", 2**30).data
             site.pages[f"/{name}.torrent"] = lambda handler, content=content: handler.reply(content)  # type: ignore[misc]
         config = {
-            "nodes": [_entry(node) for node in nodes],
+            "nodes": [_entry(node) for node in _two_nodes(stack)],
             "arr_instances": [{"name": "sonarr", "type": "sonarr", "url": arr.url, "api_key": arr.api_key}],
             "hold": {"enabled": True},
         }
@@ -167,12 +218,17 @@ def stage(nodes: list[ScriptedNode], tmp_path_factory: pytest.TempPathFactory) -
             "http://localhost:8000": dispatcher.url,
             "http://qb-dispatcher:8000": dispatcher.url,
             "http://qbdispatch.lan:8000": dispatcher.url,
+            "http://nginx": dispatcher.url,
             "https://example.org": site.url(""),
             DECISION: str(held["decision_id"]),
             "/HASH": f"/{HELD_HASH}",
             "/data/": f"{folder}/",
             "/backups/": f"{folder}/",
-            "docker compose exec qb-dispatcher ": "",
+            "resume NAME": "resume box-1",
+            "runuser -u qbdispatch -- ": "",
+            "/etc/qbdispatch/config.yaml": str(dispatcher.config_path),
+            "/var/lib/qbdispatch": str(dispatcher.folder),
+            "/opt/qbdispatch/.venv/bin/": "",
         }
         yield Stage(folder, dispatcher, arr, replaced)
 
@@ -188,7 +244,7 @@ def test_commands_for_a_running_service_succeed(stage: Stage, command: Command) 
     stage.arr.entries.clear()
     if not command.plain.startswith("qbdispatch connect"):
         stage.arr.entry("qbdispatch", host="127.0.0.1", port=stage.dispatcher.port)
-    said = stage.run(command.text)
+    said = stage.run(command.plain)
     if " connect " in command.text:
         assert stage.arr.tests
         assert len(stage.arr.entries) == 1
@@ -197,9 +253,11 @@ def test_commands_for_a_running_service_succeed(stage: Stage, command: Command) 
     assert said or command.text.startswith("eval")
 
 
-def test_the_steps_without_docker_lead_to_a_service(nodes: list[ScriptedNode], tmp_path: Path) -> None:
-    """In a copy of the repository: a fresh environment, installed by pip, looks at its nodes and serves."""
-    steps = [command.text for command in _of(INSTALL)]
+def test_the_steps_without_docker_lead_to_a_placed_torrent(nodes: list[ScriptedNode], tmp_path: Path) -> None:
+    """In a copy of the repository: a fresh environment, installed by pip, looks at its nodes, serves and places. What
+    other pages show of it comes after the getting started."""
+    steps = [one.text for one in sorted(_of(INSTALL), key=lambda one: one.page not in INSTALL_PAGES)]
+    (submit,) = _of("curl http://localhost:8000/submit -F .magnet")
     left_out = shutil.ignore_patterns(".git", ".venv", "*_cache", "__pycache__", "build", "*.egg-info", ".hypothesis")
     copy = tmp_path / "qbdispatch"
     shutil.copytree(REPOSITORY, copy, ignore=left_out)
@@ -207,8 +265,7 @@ def test_the_steps_without_docker_lead_to_a_service(nodes: list[ScriptedNode], t
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("QBDISPATCH", "PYTHON"))}
     environment["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     serve = next(step for step in steps if "gunicorn" in step)
-    made = sorted((step for step in steps if step != serve), key=lambda step: step.endswith("check"))  # comes last
-    for step in made:
+    for step in (step for step in steps if step != serve):
         _run(step, cwd=copy, env=environment)
         if step.startswith("cp "):
             (copy / "config.yaml").write_text(yaml.safe_dump({"nodes": [_entry(node) for node in nodes]}))
@@ -218,6 +275,10 @@ def test_the_steps_without_docker_lead_to_a_service(nodes: list[ScriptedNode], t
     child.start()
     try:
         wait_until(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), 60, "the service to be ready")
+        text = submit.text.replace("http://localhost:8000", f"http://127.0.0.1:{port}")
+        answer = json.loads(_run(text, cwd=copy, env=_without_proxies(environment)))
+        assert answer["status"] == "accepted", answer
+        assert answer["selected_node"] in {node.name for node in nodes}
     finally:
         child.stop()
     assert child.exit_status == 0, child.log_text()
@@ -254,6 +315,19 @@ def test_a_backup_is_put_in_place_as_shown(stage: Stage, tmp_path: Path) -> None
     assert held == [HELD_HASH]
     assert (etc / "qbdispatch/config.yaml").stat().st_mode & 0o777 == 0o640
     assert (etc / "systemd/system/qbdispatch.service").is_file()
+
+
+def test_a_backup_is_put_into_the_volume_as_shown(tmp_path: Path) -> None:
+    """The old files are put aside, the backup is the store."""
+    for name in ("backup.sqlite3", "qbdispatch.sqlite3", "qbdispatch.sqlite3-wal"):
+        (tmp_path / name).write_text(name)
+    (restore,) = _of(VOLUME)
+    _run(restore.plain.replace("/data/", f"{tmp_path}/"), cwd=tmp_path)
+    assert (tmp_path / "qbdispatch.sqlite3").read_text() == "backup.sqlite3"
+    assert sorted(path.name for path in (tmp_path / "before").iterdir()) == [
+        "qbdispatch.sqlite3",
+        "qbdispatch.sqlite3-wal",
+    ]
 
 
 def test_postgresql_is_set_up_saved_and_restored_as_shown(postgres: Postgres, tmp_path: Path) -> None:

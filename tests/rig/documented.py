@@ -1,4 +1,4 @@
-"""The commands that README and docs/ show: found, told apart, and made to concern what a test has started."""
+"""The commands that README and docs/ show, in blocks and in sentences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
-IN_CONTAINER = "docker compose exec qb-dispatcher "
+IN_CONTAINER = re.compile(r"docker compose (?:-f \S+ )?(?:exec|run --rm) \S+ ")
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+IN_A_SENTENCE = re.compile(r"`([^`]+)`")
+PROGRAM = re.compile(r"(\.venv/bin/\w+|qbdispatch|docker|systemctl|gunicorn|nginx|python3?|pip|curl|git|make) \S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +25,39 @@ class Command:
 
     @property
     def plain(self) -> str:
-        return self.text.removeprefix(IN_CONTAINER)
+        return IN_CONTAINER.sub("", self.text, count=1)
 
 
 def documented() -> list[Command]:
-    """Every command of every ```sh block, in order; each text once."""
+    """Every command of every ```sh block and every sentence, page by page; each text once."""
     found: dict[str, Command] = {}
     for page in _pages():
-        for block in blocks("sh", page):
-            for text in _commands(block):
-                command = Command(page.name, text)
-                found.setdefault(command.plain, command)
+        shown = [text for block in blocks("sh", page) for text in _commands(block)]
+        for text in shown + _in_sentences(page):
+            command = Command(page.name, text)
+            found.setdefault(command.plain, command)
     return list(found.values())
 
 
 def blocks(language: str, page: Path | None = None) -> list[str]:
     """Every block of this language, on this page or on any."""
-    marked = re.compile(rf"^( *)```{language}\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
     pages = _pages() if page is None else [page]
-    return [dedent(block) for one in pages for _, block in marked.findall(one.read_text())]
+    return [dedent(block) for one in pages for _, name, block in FENCED.findall(one.read_text()) if name == language]
+
+
+def languages() -> set[str]:
+    """Of all blocks; that of pictures and of what programs say has no name."""
+    return {name for page in _pages() for _, name, _ in FENCED.findall(page.read_text())}
+
+
+def is_command(line: str) -> bool:
+    """A program that the pages speak of, with words after it."""
+    return PROGRAM.match(line) is not None
+
+
+def _in_sentences(page: Path) -> list[str]:
+    found = (" ".join(text.split()) for text in IN_A_SENTENCE.findall(FENCED.sub("", page.read_text())))
+    return [text for text in found if is_command(text)]
 
 
 def _pages() -> list[Path]:
