@@ -9,9 +9,10 @@ value keeps what it was (SchemaBuilder.cs); the names of the fields are those of
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from qbdispatch.config.fields import DEFAULT_PORTS
 from qbdispatch.dispatch.arr_api import ArrApi, ArrInvalid, Failure
 from qbdispatch.errors import QbdispatchError
 
@@ -19,12 +20,22 @@ IMPLEMENTATION = "QBittorrent"
 ENTRY_NAME = "qbdispatch"
 MASK = "********"
 _SECRET = ("password", "apiKey")
-_PORTS = {"http": 80, "https": 443}
+_CATEGORIES = ("tvCategory", "movieCategory")
 Entry = dict[str, Any]
 
 
 class Unconnectable(QbdispatchError):
     """An instance cannot be connected this way; the text says what to do instead."""
+
+
+class Address(NamedTuple):
+    """Our address taken apart. *arr writes host and port into a URL as they stand, so an IPv6 host has its brackets
+    (HttpRequestBuilder.cs)."""
+
+    host: str
+    port: int
+    uses_tls: bool
+    base: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,28 @@ def points_to(entry: Entry, url: str) -> bool:
     """Whether a download client entry is the qBittorrent at this address."""
     if entry.get("implementation") != IMPLEMENTATION:
         return False
-    values, (host, port, _, _) = _values(entry), _address(url)
-    return str(values.get("host")).lower() == host.lower() and str(values.get("port")) == str(port)
+    values, us = values_of(entry), address(url)
+    return str(values.get("host")).lower() == us.host.lower() and str(values.get("port")) == str(us.port)
+
+
+def unlike(entry: Entry, url: str, username: str | None) -> list[str]:
+    """What keeps an entry that points to us from getting in, as far as it shows: secrets do not. With a key it needs
+    no user name, and neither does who asks for none."""
+    values, us = values_of(entry), address(url)
+    wrong = []
+    if bool(values.get("useSsl")) is not us.uses_tls:
+        wrong.append(f"Use SSL must be {'on' if us.uses_tls else 'off'}")
+    if str(values.get("urlBase") or "").strip("/") != us.base.strip("/"):
+        wrong.append(f"URL Base must be {us.base or 'empty'}")
+    if username is not None and not values.get("apiKey") and values.get("username") != username:
+        wrong.append("its user name is not auth.username")
+    return wrong
+
+
+def category_of(entry: Entry) -> str:
+    """The category whose torrents it takes for its own; "" is all."""
+    values = values_of(entry)
+    return next((str(values[field] or "") for field in _CATEGORIES if field in values), "")
 
 
 def plan(api: ArrApi, target: Target, name: str = ENTRY_NAME) -> Plan:
@@ -131,20 +162,20 @@ def _template(api: ArrApi) -> Entry:
 def _wanted(template: Entry, target: Target) -> dict[str, Any]:
     """Values by field, of the fields that this version of *arr has. The category's is named after the kind of
     library: tvCategory, movieCategory."""
-    host, port, uses_tls, base = _address(target.url)
-    fields = _values(template)
+    us = address(target.url)
+    fields = values_of(template)
     if target.api_key and "apiKey" not in fields:
         raise Unconnectable("its qBittorrent has no field for an API key; set auth.username and a password for it")
     wanted = {
-        "host": host,
-        "port": port,
-        "useSsl": uses_tls,
-        "urlBase": base,
+        "host": us.host,
+        "port": us.port,
+        "useSsl": us.uses_tls,
+        "urlBase": us.base,
         "username": target.username,
         "password": target.password,
         "apiKey": target.api_key,
     }
-    category = next((field for field in ("tvCategory", "movieCategory") if field in fields), None)
+    category = next((field for field in _CATEGORIES if field in fields), None)
     if category and target.category is not None:
         wanted[category] = target.category
     return {field: value for field, value in wanted.items() if field in fields}
@@ -175,11 +206,14 @@ def _shown(value: Any, secret: bool) -> str:
     return MASK if secret else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _values(entry: Entry) -> dict[str, Any]:
+def values_of(entry: Entry) -> dict[str, Any]:
+    """The settings of an entry by field."""
     return {str(row.get("name")): row.get("value") for row in entry.get("fields") or [] if isinstance(row, dict)}
 
 
-def _address(url: str) -> tuple[str, int, bool, str]:
-    """Host, port, whether by TLS, and path prefix, as *arr wants them apart."""
+def address(url: str) -> Address:
+    """Where an address leads, as *arr wants it."""
     parts = urlsplit(url)
-    return parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https", parts.path.rstrip("/")
+    host = parts.hostname or ""
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    return Address(f"[{host}]" if ":" in host else host, port, parts.scheme == "https", parts.path.rstrip("/"))

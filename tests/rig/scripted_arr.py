@@ -1,53 +1,28 @@
 """ScriptedArr: the API of a Sonarr or Radarr on loopback, as far as one connects and examines it.
 
 It judges payloads as the real ones do; facts from Sonarr @49df353 and Radarr @1b9662d: ProviderControllerBase.cs (what
-is validated and tested when, 201 and 202), ProviderResource.cs and SchemaBuilder.cs (fields by name, masks, unknown
-names dropped), QBittorrentSettings.cs (fields and rules), SonarrErrorPipeline.cs (a refusal is a list). Its test calls
-the download client for real, as `arr_client` does.
+is validated and tested when, 201 and 202), RestController.cs (what is asked of every payload, of a test too),
+ProviderResource.cs and SchemaBuilder.cs (fields by name, unknown names dropped, defaults for what is missing, 500 for
+a value of another type), SonarrErrorPipeline.cs (a refusal is a list). Its test calls the download client for real, as
+`arr_client` does.
 """
 
 from __future__ import annotations
 
-import re
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from werkzeug.wrappers import Request, Response
 
 from tests.rig.arr_client import ArrClient, ArrFailure
+from tests.rig.arr_entry import HEADS, MASK, SECRET, TYPES, WHOLE, Row, failure, faults_of, fields_of, masked, values_of
 from tests.rig.scripted_server import LoopbackServer, json_answer
-
-MASK = "********"
-Row = dict[str, Any]
-_CATEGORY = re.compile(r"^([^\\/](/?[^\\/])*)?$")
-_TYPES: dict[str, type] = {"textbox": str, "password": str, "checkbox": bool, "select": int}
-
-
-def _field(name: str, kind: str, value: Any, privacy: str = "normal") -> Row:
-    return {"order": 0, "name": name, "label": name, "value": value, "type": kind, "privacy": privacy}
-
-
-def fields_of(kind: Literal["sonarr", "radarr"]) -> list[Row]:
-    """The settings of its qBittorrent, with their defaults; only Sonarr has an API key."""
-    media, category = ("tv", "tv-sonarr") if kind == "sonarr" else ("movie", "radarr")
-    key = [_field("apiKey", "textbox", None, "apiKey")] if kind == "sonarr" else []
-    return [
-        _field("host", "textbox", "localhost"),
-        _field("port", "textbox", 8080),
-        _field("useSsl", "checkbox", False),
-        _field("urlBase", "textbox", None),
-        *key,
-        _field("username", "textbox", None, "userName"),
-        _field("password", "password", None, "password"),
-        _field(f"{media}Category", "textbox", category),
-        _field(f"{media}ImportedCategory", "textbox", None),
-        _field("initialState", "select", 0),
-    ]
 
 
 class ScriptedArr:
     """Its public attributes are dials. `entries` are the download clients as it stores them, secrets in clear;
-    `folders` what it sees of its disk; `tests` counts the times it called a download client to test it."""
+    `folders` and `files` what it sees of its disk, less
+    what it leaves out of lists as `hidden`; `tests` counts the times it called a download client to test it."""
 
     def __init__(self, kind: Literal["sonarr", "radarr"] = "sonarr", *, api_key: str = "arr-key") -> None:
         self.kind: Literal["sonarr", "radarr"] = kind
@@ -58,8 +33,11 @@ class ScriptedArr:
         self.roots: list[Row] = []
         self.health: list[Row] = []
         self.folders: set[str] = set()
+        self.files: set[str] = set()
         self.dropped: set[str] = set()
         self.missing: set[str] = set()
+        self.failing: set[str] = set()
+        self.hidden: set[str] = set()
         self.warns: str | None = None
         self.tests = 0
         self.calls: list[tuple[str, str]] = []
@@ -87,7 +65,7 @@ class ScriptedArr:
     def values(self, name: str) -> dict[str, Any]:
         """The stored settings of an entry, secrets in clear."""
         (found,) = [one for one in self.entries if one["name"] == name]
-        return {row["name"]: row["value"] for row in found["fields"]}
+        return values_of(found)
 
     def close(self) -> None:
         self._server.close()
@@ -104,14 +82,16 @@ class ScriptedArr:
         path = request.path.removeprefix("/api/v3/")
         self.calls.append((request.method, path))
         if request.headers.get("X-Api-Key") != self.api_key:
-            return json_answer({"error": "Unauthorized"}, 401)
+            return Response(status=401)
         if path in self.missing:
             return json_answer({"message": "NotFound"}, 404)
+        if path in self.failing:
+            return Response("<html>503 Service Unavailable</html>", 503, mimetype="text/html")
         match (request.method, path.split("/")):
             case ("GET", ["system", "status"]):
                 return json_answer({"appName": self.kind.title(), "version": self.version})
             case ("GET", ["downloadclient"]):
-                return json_answer([_masked(one) for one in self.entries])
+                return json_answer([masked(one) for one in sorted(self.entries, key=lambda one: str(one["name"]))])
             case ("GET", ["downloadclient", "schema"]):
                 return json_answer([{"implementation": "Sabnzbd", "fields": []}, self._template() | {"presets": []}])
             case ("GET", ["remotepathmapping"]):
@@ -121,7 +101,7 @@ class ScriptedArr:
             case ("GET", ["health"]):
                 return json_answer(self.health)
             case ("GET", ["filesystem"]):
-                return json_answer(self._listing(request.args.get("path", "/")))
+                return json_answer(self._listing(request.args.get("path", "/"), "includeFiles" in request.args))
             case ("POST", ["downloadclient", "test"]):
                 return self._judged(request) or json_answer({})
             case ("POST", ["downloadclient"]):
@@ -130,12 +110,22 @@ class ScriptedArr:
                 return self._replace(request, int(id_))
         return json_answer({"message": "NotFound"}, 404)
 
-    def _listing(self, query: str) -> Row:
+    def _listing(self, query: str, with_files: bool) -> Row:
+        """What is in the folder up to the last slash; of one that is not there, nothing."""
         parent = query[: query.rfind("/") + 1]
-        names = {one[len(parent) :].split("/")[0] for one in self.folders if one.startswith(parent) and one != parent}
+
+        def in_it(paths: set[str]) -> set[str]:
+            return {one[len(parent) :].split("/")[0] for one in paths if one.startswith(parent)} - {""}
+
+        files = {path for path in self.files if path.rpartition("/")[0] + "/" == parent}
         return {
             "parent": "/",
-            "directories": [{"type": "folder", "path": f"{parent}{name}/"} for name in names if name],
+            "directories": [
+                {"type": "folder", "name": name, "path": f"{parent}{name}/"}
+                for name in in_it(self.folders | (self.files - files))
+                if f"{parent}{name}/" not in self.hidden
+            ],
+            "files": [{"type": "file", "path": path} for path in sorted(files)] if with_files else [],
         }
 
     def _create(self, request: Request) -> Response:
@@ -143,7 +133,7 @@ class ScriptedArr:
             return refusal
         made = self._read(request.get_json(), None) | {"id": 1 + max([0, *(one["id"] for one in self.entries)])}
         self.entries.append(made)
-        return json_answer(_masked(made), 201)
+        return json_answer(masked(made), 201)
 
     def _replace(self, request: Request, id_: int) -> Response:
         standing = next((one for one in self.entries if one["id"] == id_), None)
@@ -156,73 +146,76 @@ class ScriptedArr:
         if refusal := self._judged(request, force=forced, tested=not forced):
             return refusal
         self.entries[self.entries.index(standing)] = self._read(request.get_json(), standing) | {"id": id_}
-        return json_answer(_masked(self.entries[-1]), 202)
+        return json_answer(masked(self.entries[-1]), 202)
 
     def _judged(self, request: Request, *, force: bool = False, tested: bool = True) -> Response | None:
-        """A 400 with what is wrong with the entry sent, or nothing."""
+        """The refusal of the entry sent, or nothing. One that is disabled is neither validated nor tested, but for a
+        call to test it."""
         sent = request.get_json()
-        failures = self._faults(sent)
+        if failures := self._shared_faults(sent):
+            return json_answer(failures, 400)
+        if wrong := self._of_another_type(sent):
+            return json_answer({"message": f"The JSON value could not be converted: {wrong}"}, 500)
+        if not (sent.get("enable") or request.path.endswith("/test")):
+            return None
+        standing = next((one for one in self.entries if one["id"] == sent.get("id")), None)
+        entry = self._read(sent, standing)
+        failures = faults_of(values_of(entry))
         if not failures and tested:
-            standing = next((one for one in self.entries if one["id"] == sent.get("id")), None)
-            failures = self._tested(self._read(sent, standing), warn=not force)
+            failures = self._tested(values_of(entry), warn=not force)
         return json_answer(failures, 400) if failures else None
 
-    def _faults(self, sent: Row) -> list[Row]:
+    def _shared_faults(self, sent: Row) -> list[Row]:
         failures = [
-            _failure(name.title(), "'must not be empty.'")
+            failure(name[0].upper() + name[1:], f"'{name}' must not be empty.")
             for name in ("name", "implementation", "configContract")
             if not sent.get(name)
         ]
         twins = [one for one in self.entries if one["name"].lower() == str(sent.get("name")).lower()]
-        failures += [_failure("Name", "Should be unique") for one in twins if one["id"] != sent.get("id")]
+        failures += [failure("Name", "Should be unique") for one in twins if one["id"] != sent.get("id")]
         if not 1 <= int(sent.get("priority") or 0) <= 50:
-            failures.append(_failure("Priority", "'Priority' must be between 1 and 50."))
-        values = {row["name"]: row.get("value") for row in sent.get("fields") or []}
-        known = {row["name"]: row for row in fields_of(self.kind)}
-        self.dropped |= values.keys() - known.keys()
-        for name, value in values.items():
-            wanted = _TYPES.get(known[name]["type"]) if name in known and name != "port" else None
-            if wanted and value is not None and type(value) is not wanted:
-                failures.append(_failure("", f"The JSON value could not be converted: {name}"))
-        if not values.get("host"):
-            failures.append(_failure("Host", "'Host' must not be empty."))
-        if not 1 <= int(values.get("port") or 0) <= 65535:
-            failures.append(_failure("Port", "'Port' must be between 1 and 65535."))
-        category = values.get("tvCategory") or values.get("movieCategory") or ""
-        if not _CATEGORY.match(category):
-            failures.append(_failure("TvCategory", "Can not contain '\\', '//', or start/end with '/'"))
-        if values.get("apiKey") and (values.get("username") or values.get("password")):
-            failures.append(_failure("Username", "Username must be empty when using API Key."))
+            failures.append(failure("Priority", "'Priority' must be between 1 and 50."))
         return failures
 
-    def _tested(self, entry: Row, *, warn: bool) -> list[Row]:
-        values = {row["name"]: row["value"] for row in entry["fields"]}
+    def _of_another_type(self, sent: Row) -> str:
+        """The first field whose value its setting cannot take, if there is one; whole numbers are read from text."""
+        values = values_of(sent)
+        known = {row["name"]: row["type"] for row in fields_of(self.kind)}
+        self.dropped |= values.keys() - known.keys()
+        for name in values.keys() & known.keys() - WHOLE:
+            if values[name] is not None and type(values[name]) is not TYPES[known[name]]:
+                return name
+        return ""
+
+    def _tested(self, values: Row, *, warn: bool) -> list[Row]:
         self.tests += 1
         scheme = "https" if values["useSsl"] else "http"
+        category = values.get("tvCategory") or values.get("movieCategory") or ""
         client = ArrClient(
             url=f"{scheme}://{values['host']}:{values['port']}{values['urlBase'] or ''}",
             kind=self.kind,
             username=values["username"] or "",
             password=values["password"] or "",
             api_key=values.get("apiKey") or "",
-            category=values.get("tvCategory") or values.get("movieCategory") or "",
+            category=category,
         )
         try:
             client.test()
-        except ArrFailure as failure:
-            return [_failure("Username" if failure.status == 403 else "Host", str(failure))]
-        return [_failure("", self.warns, is_warning=True)] if self.warns and warn else []
+        except ArrFailure as fault:
+            who = "ApiKey" if values.get("apiKey") else "Username"
+            return [failure(who if fault.status == 403 else "Host", str(fault))]
+        warnings = [self.warns] if self.warns else [] if category else ["Category is recommended"]
+        return [failure("", text, is_warning=True) for text in warnings if warn]
 
     def _read(self, sent: Row, standing: Row | None) -> Row:
-        """What it stores: known fields only, and for a mask what it had."""
-        given = {row["name"]: row.get("value") for row in sent.get("fields") or []}
-        kept = {row["name"]: row["value"] for row in standing["fields"]} if standing else {}
+        """What it stores: known fields only, the default of what is not sent, and for a mask what it had."""
+        given, kept = values_of(sent), values_of(standing or {})
         fields = []
         for row in fields_of(self.kind):
-            value = given.get(row["name"])
-            fields.append({**row, "value": kept.get(row["name"]) if value == MASK and standing else value})
-        heads = ("name", "enable", "priority", "implementation", "configContract", "removeCompletedDownloads")
-        return self._template() | {name: sent.get(name) for name in heads} | {"fields": fields}
+            value = given.get(row["name"], row["value"])
+            hidden = row["privacy"] in SECRET and value == MASK and standing is not None
+            fields.append({**row, "value": kept[row["name"]] if hidden else value})
+        return self._template() | {name: sent.get(name) for name in HEADS} | {"fields": fields}
 
     def _template(self) -> Row:
         return {
@@ -238,17 +231,3 @@ class ScriptedArr:
             "tags": [],
             "fields": fields_of(self.kind),
         }
-
-
-def _masked(entry: Row) -> Row:
-    """As it shows an entry: secrets that are set are hidden."""
-    fields = [
-        {**row, "value": MASK} if row["value"] and row["privacy"] in ("password", "apiKey") else row
-        for row in entry["fields"]
-    ]
-    return entry | {"fields": fields}
-
-
-def _failure(name: str, message: str, *, is_warning: bool = False) -> Row:
-    severity = "warning" if is_warning else "error"
-    return {"propertyName": name, "errorMessage": message, "severity": severity, "isWarning": is_warning}

@@ -15,8 +15,9 @@ from qbdispatch.config.settings import ArrSettings
 from qbdispatch.dispatch.arr_api import ArrApi, ArrError, ArrInvalid
 from qbdispatch.dispatch.connecting import Change, Target, Unconnectable, carry_out, disconnect, plan, points_to
 from tests.conftest import AppMaker, node_entry
+from tests.rig.arr_entry import MASK
 from tests.rig.scripted import ScriptedNode
-from tests.rig.scripted_arr import MASK, ScriptedArr
+from tests.rig.scripted_arr import ScriptedArr
 
 Kind = Literal["sonarr", "radarr"]
 ArrMaker = Callable[..., ScriptedArr]
@@ -115,12 +116,13 @@ def test_a_password_that_no_longer_fits_is_replaced(scripted_arr: ArrMaker, serv
     arr, url = scripted_arr("sonarr"), serve(auth=AUTH)
     port = int(url.rpartition(":")[2])
     entry = arr.entry("qbdispatch", host="127.0.0.1", port=port, username="user", password="old", tvCategory="mine")
-    entry["priority"] = 7
+    entry |= {"priority": 7, "tags": [3], "removeCompletedDownloads": False}
     made = plan(api_of(arr), Target(url, **AUTH))
     assert made.changes == (Change("password", MASK, MASK),)
     carry_out(api_of(arr), made)
     assert arr.values("qbdispatch") | {"password": "secret-pass"} == arr.values("qbdispatch")
     assert (arr.values("qbdispatch")["tvCategory"], arr.entries[0]["priority"]) == ("mine", 7)
+    assert (arr.entries[0]["tags"], arr.entries[0]["removeCompletedDownloads"]) == ([3], False)
 
 
 def test_a_kept_password_survives_another_change(scripted_arr: ArrMaker, serve: Serve) -> None:
@@ -211,6 +213,14 @@ def test_an_address_with_tls_and_a_prefix_is_taken_apart(scripted_arr: ArrMaker)
     assert (values["host"], values["port"]) == ("qb.example.org", 443)
     assert (values["useSsl"], values["urlBase"]) == (True, "/dispatch")
     assert made.entry["name"] == "other"
+
+
+def test_an_ipv6_address_keeps_its_brackets(scripted_arr: ArrMaker) -> None:
+    """*arr writes host and port into a URL as they stand."""
+    url = "http://[fd00::8]:8000"
+    made = plan(api_of(scripted_arr("sonarr")), Target(url))
+    assert {row["name"]: row["value"] for row in made.entry["fields"]}["host"] == "[fd00::8]"
+    assert points_to(made.entry, url)
 
 
 def test_a_wrong_key_is_an_error_with_its_remedy(scripted_arr: ArrMaker) -> None:
