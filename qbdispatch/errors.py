@@ -14,6 +14,9 @@ QbdispatchError
 │   ├── NodeRefused                  the node answered, and the answer is no
 │   └── NodeOutcomeUnknown           sent, but no answer: the node may or may not have done it
 ├── dispatch.arr_api.ArrError        a Sonarr or Radarr did not do what was asked
+│   ├── ArrSilent                    it does not answer, or a proxy does in its place
+│   ├── ArrKeyRefused                it does not know our key
+│   ├── NotArr                       something else answers, or another part of it
 │   └── ArrInvalid                   it refused an entry, and says what is wrong with it
 ├── dispatch.connecting.Unconnectable   an instance cannot be connected this way
 ├── dispatch.actions.ActionFailed    an action on torrents failed on at least one node

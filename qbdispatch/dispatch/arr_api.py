@@ -10,23 +10,61 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from urllib3.exceptions import LocationParseError
 
 from qbdispatch.config.settings import ArrSettings
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.logs import forwarded_headers
 from qbdispatch.nodes.bounded import bound
+from qbdispatch.nodes.errors import Cause
+from qbdispatch.nodes.transport import no_answer
 
 ANSWER_SECONDS = 3.0
+LOOK_SECONDS = 20.0
+"""Its disks may have to wake up first."""
 CHANGE_SECONDS = 60.0
 """Saving and testing make *arr call the download client in turn, for which it allows itself 100 s a call."""
 
 
-class ArrError(QbdispatchError):
-    """An instance did not do what was asked. `status` is HTTP's, `None` where it gave none."""
+_ADVICE = {
+    Cause.REFUSED_CONNECTION: "start it, or correct host and port in its url",
+    Cause.NAME_NOT_FOUND: "correct the host name in its url, or the name server",
+    Cause.TLS_FAILED: "correct http or https in its url; its certificate must be that of a public authority, else use"
+    " its http port",
+    Cause.TIMEOUT: "check that its machine is up, that its url is right and that no firewall drops packets",
+}
+_SEE_LOG = "look into its log, and into those of proxies in between"
 
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
+
+class ArrError(QbdispatchError):
+    """An instance did not do what was asked: `what` happened, and with what to do about it. `status` is HTTP's, `None`
+    where it gave none."""
+
+    def __init__(self, what: str, advice: str = "", status: int | None = None) -> None:
+        super().__init__(f"{what}; {advice}" if advice else what)
+        self.what = what
+        self.advice = advice
         self.status = status
+
+
+class ArrSilent(ArrError):
+    """It does not answer, or only says that it failed, as a proxy does in its place."""
+
+
+class ArrKeyRefused(ArrError):
+    """It does not know our key."""
+
+    def __init__(self, status: int) -> None:
+        advice = "copy it from Settings, General there into arr_instances[].api_key"
+        super().__init__(f"answered {status}: the api_key is not accepted", advice, status)
+
+
+class NotArr(ArrError):
+    """Something else answers, or another part of it than its API."""
+
+    def __init__(self, status: int | None = None) -> None:
+        what = "does not answer as Sonarr or Radarr does" if status is None else f"answered {status}"
+        super().__init__(what, "correct its url to that of its API, like http://sonarr:8989/api/v3", status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +83,7 @@ class ArrInvalid(ArrError):
     """400 with a list of failures (`ValidationFailure`, in JSON `propertyName`, `errorMessage`, `isWarning`)."""
 
     def __init__(self, failures: Sequence[Failure]) -> None:
-        super().__init__("; ".join(map(str, failures)), 400)
+        super().__init__("; ".join(map(str, failures)), status=400)
         self.failures = tuple(failures)
 
     @property
@@ -72,22 +110,25 @@ class ArrApi:
         response = self._request("GET", "system/status")
         document = _json(response)
         if not isinstance(document, dict) or "version" not in document:
-            raise ArrError(_NOT_ARR)
+            raise NotArr()
         return ArrStatus(str(document["version"]), response.headers.get("Date"))
 
-    def rows(self, path: str, **query: str) -> list[dict[str, Any]]:
+    def rows(self, path: str) -> list[dict[str, Any]]:
         """Any collection: `downloadclient`, `downloadclient/schema`, `remotepathmapping`, `rootfolder`, `health`."""
-        document = _json(self._request("GET", path, params=query))
+        document = _json(self._request("GET", path))
         if not isinstance(document, list):
-            raise ArrError(_NOT_ARR)
+            raise NotArr()
         return [row for row in document if isinstance(row, dict)]
 
-    def folders(self, parent: str) -> list[str]:
-        """The folders in `parent`, which ends with a separator, as *arr sees its own disk; none where there is no
-        such folder (`FileSystemLookupService.LookupContents`)."""
-        document = _json(self._request("GET", "filesystem", params={"path": parent}))
-        found = document.get("directories") if isinstance(document, dict) else None
-        return [str(row.get("path", "")) for row in found or [] if isinstance(row, dict)]
+    def names_in(self, folder: str) -> set[str]:
+        """The files and folders in `folder`, which ends with a slash, as *arr sees its own disk; none where there is
+        no such folder, or it may not read it (`FileSystemLookupService.LookupContents`)."""
+        query = {"path": folder, "includeFiles": "true"}
+        document = _json(self._request("GET", "filesystem", params=query, timeout_seconds=LOOK_SECONDS))
+        if not isinstance(document, dict):
+            raise NotArr()
+        found = [*(document.get("directories") or []), *(document.get("files") or [])]
+        return {str(row.get("path")).rstrip("/").rpartition("/")[2] for row in found if isinstance(row, dict)}
 
     def try_out(self, entry: dict[str, Any]) -> list[Failure]:
         """*arr's own Test of a download client, saved or not; answers its warnings, raises `ArrInvalid` on errors.
@@ -130,20 +171,19 @@ class ArrApi:
                     stream=True,  # `bound` reads it
                     **request,
                 )
-            except requests.RequestException as error:
-                raise ArrError(_silence(error, timeout_seconds)) from error
+            except (requests.RequestException, LocationParseError) as error:
+                raise _silence(self.instance.url, error) from error
+            except ValueError as error:  # a redirect to what is no address
+                raise NotArr() from error
         _raise_if_refused(response)
         return response
-
-
-_NOT_ARR = "does not answer as Sonarr or Radarr does; does the url end in /api/v3?"
 
 
 def _json(response: requests.Response) -> Any:
     try:
         return response.json()
     except ValueError as error:
-        raise ArrError(_NOT_ARR) from error
+        raise NotArr() from error
 
 
 def _raise_if_refused(response: requests.Response) -> None:
@@ -153,11 +193,10 @@ def _raise_if_refused(response: requests.Response) -> None:
     if status == 400 and (failures := _failures(response)):
         raise ArrInvalid(failures)
     if status in (401, 403):
-        key = f"answered {status}: the api_key is not accepted; copy it from Settings, General"
-        raise ArrError(key, status)
-    if 300 <= status < 400:
-        raise ArrError(_NOT_ARR, status)
-    raise ArrError(f"answered {status}; does the url end in /api/v3?", status)
+        raise ArrKeyRefused(status)
+    if status >= 500:
+        raise ArrSilent(f"answered {status}", _SEE_LOG, status)
+    raise NotArr(status)
 
 
 def _failures(response: requests.Response) -> list[Failure]:
@@ -177,9 +216,8 @@ def _failures(response: requests.Response) -> list[Failure]:
     ]
 
 
-def _silence(error: requests.RequestException, timeout_seconds: float) -> str:
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {timeout_seconds:g} s"
-    if isinstance(error, requests.ConnectionError):
-        return "refuses connections; is it running, are host and port right?"
-    return _NOT_ARR
+def _silence(url: str, error: requests.RequestException | LocationParseError) -> ArrError:
+    fault = no_answer(url, error)
+    if fault.cause in (Cause.NOT_QBITTORRENT, Cause.TOO_LARGE):
+        return NotArr()
+    return ArrSilent(fault.what, _ADVICE.get(fault.cause, _SEE_LOG))

@@ -141,28 +141,29 @@ def in_our_words(node: NodeSettings) -> Iterator[None]:
         raise NodeRefused(f"answered {error.http_status_code}: {brief}", error.http_status_code, brief) from error
     except HTTP5XXError as error:
         raise NodeOutcomeUnknown(f"answered {_status(error)}", Cause.SERVER_ERROR) from error
-    except requests.RequestException as error:
-        raise _connection_error(node, error) from error
-    except LocationParseError as error:  # a host name with an empty or overlong part, which `requests` lets through
-        raise NodeUnreachable(f"the host name in {node.url} cannot be resolved", Cause.NAME_NOT_FOUND) from error
+    except (requests.RequestException, LocationParseError) as error:
+        raise no_answer(node.url, error) from error
     except (APIError, ValueError) as error:  # ValueError: a redirect to what is no address
         raise _not_an_answer(node, error) from error
 
 
-def _connection_error(node: NodeSettings, error: requests.RequestException) -> NodeError:
+def no_answer(url: str, error: requests.RequestException | LocationParseError) -> NodeError:
+    """What kept the answer of a server at this address away, be it a node or not."""
+    if isinstance(error, LocationParseError):  # a host name with an empty or overlong part, let through by `requests`
+        return NodeUnreachable(f"the host name in {url} cannot be resolved", Cause.NAME_NOT_FOUND)
     inner = error.args[0] if error.args else None
     reason = inner.reason if isinstance(inner, MaxRetryError) else inner
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        what = f"{node.url} did not accept a connection within {CONNECT_TIMEOUT_SECONDS:g} s"
+        what = f"{url} did not accept a connection within {CONNECT_TIMEOUT_SECONDS:g} s"
         return NodeUnreachable(what, Cause.TIMEOUT)
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return NodeUnreachable(f"{node.url}: its certificate is not to be trusted", Cause.TLS_FAILED)
+        return NodeUnreachable(f"{url}: its certificate is not to be trusted", Cause.TLS_FAILED)
     if isinstance(reason, NameResolutionError):
-        return NodeUnreachable(f"the host name in {node.url} cannot be resolved", Cause.NAME_NOT_FOUND)
+        return NodeUnreachable(f"the host name in {url} cannot be resolved", Cause.NAME_NOT_FOUND)
     if isinstance(reason, _NEVER_CONNECTED):
-        return NodeUnreachable(f"{node.url} refuses connections", Cause.REFUSED_CONNECTION)
+        return NodeUnreachable(f"{url} refuses connections", Cause.REFUSED_CONNECTION)
     what, cause = _unfinished(error, inner)
-    return NodeOutcomeUnknown(f"{node.url} {what}", cause)
+    return NodeOutcomeUnknown(f"{url} {what}", cause)
 
 
 def _unfinished(error: requests.RequestException, inner: object) -> tuple[str, Cause]:

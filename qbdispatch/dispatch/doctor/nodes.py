@@ -4,7 +4,7 @@ At most one login per node, through the session that all workers share; a pause 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,6 @@ OLDEST: Version = (4, 3)
 NEWEST: Version = (5, 3)
 SPACE_TRIES = 4
 SPACE_PAUSE_SECONDS = 0.3
-_PROTECTED = "its ban is counted from the last try, so nothing here tries again by itself"
 _AWAY = ("unreachable", "check that its machine is up, that the address is right and that no firewall drops packets")
 _SILENT_STRANGER = ("not_qbittorrent", "correct host and port in its url to those of its Web UI")
 SILENCES = {
@@ -31,21 +30,38 @@ SILENCES = {
         "start qBittorrent, or correct the port in its url to that of its Web UI",
     ),
     Cause.NAME_NOT_FOUND: ("unknown_host", "correct the host name in its url, or the name server"),
-    Cause.TLS_FAILED: ("tls_failed", "correct http or https in its url, or the certificate"),
+    Cause.TLS_FAILED: (
+        "tls_failed",
+        "correct http or https in its url, or the certificate; verify_tls: false trusts any",
+    ),
     Cause.TIMEOUT: _AWAY,
     Cause.DROPPED: _AWAY,
     Cause.TRUNCATED: _AWAY,
 }
 
 
+_FINISHED = {"uploading", "stalledUP", "queuedUP", "forcedUP"}
+"""Not those that are stopped: *arr moves their files away and removes them then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What a running service has just seen of a node: the bytes free, and its torrents as it shows them."""
+
+    free_bytes: int | None
+    rows: Sequence[Mapping[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What was found on a node, and what it said that is compared with others; `None` where it did not."""
+    """What was found on a node, and what it said that is compared with others; `None` where it did not. `finished` are
+    the names in its save path that hold finished torrents, as far as they are known."""
 
     node: NodeSettings
     findings: tuple[Finding, ...]
     save_path: str | None = None
     free_bytes: int | None = None
+    finished: frozenset[str] = frozenset()
 
     @property
     def outward_save_path(self) -> str | None:
@@ -57,9 +73,8 @@ def about(node: NodeSettings) -> str:
     return f"node {node.name}"
 
 
-def check_node(access: NodeAccess, polled_free: int | None) -> Checkup:
-    """Everything that can be learnt of one node alone. `polled_free`: the bytes free at a poll just now, if there was
-    one; asking again would cost the running service a full list."""
+def check_node(access: NodeAccess, polled: Poll | None) -> Checkup:
+    """Everything that can be learnt of one node alone. `polled` is taken for what is true now, if there is one."""
     node = access.node
     try:
         first = probe(node)
@@ -73,13 +88,21 @@ def check_node(access: NodeAccess, polled_free: int | None) -> Checkup:
     try:
         version = access.call(access.client.version)
         save_path = str(access.call(access.client.preferences).get("save_path") or "") or None
-        free = _free_bytes(access) if polled_free is None else polled_free
+        free = _free_bytes(access) if polled is None or polled.free_bytes is None else polled.free_bytes
     except NodeAuthFailed as fault:
         return Checkup(node, (*clock, _refused(node, fault)))
     except NodeError as fault:
         return Checkup(node, (*clock, _silent(node, fault)))
     findings = [*clock, *_version(node, version), *_folders(node, save_path), *_room(node, free)]
-    return Checkup(node, tuple(findings), save_path, free)
+    finished = frozenset() if polled is None or save_path is None else _finished(save_path, polled.rows)
+    return Checkup(node, tuple(findings), save_path, free, finished)
+
+
+def _finished(save_path: str, rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """What lies in the save path itself; a torrent in a folder below counts for the name of that folder."""
+    folder = save_path.rstrip("/") + "/"
+    paths = [str(row.get("content_path")) for row in rows if str(row.get("state")) in _FINISHED]
+    return frozenset(path[len(folder) :].split("/")[0] for path in paths if path.startswith(folder)) - {""}
 
 
 def _free_bytes(access: NodeAccess) -> int | None:
@@ -119,7 +142,7 @@ def _refused(node: NodeSettings, fault: NodeAuthFailed) -> Finding:
     if fault.cause is Cause.BANNED:
         remedy = (
             "correct username and password, then wait for the ban to end (an hour by default) or restart that"
-            f" qBittorrent, and run `qbdispatch resume {node.name}`; {_PROTECTED}"
+            f" qBittorrent, and run `qbdispatch resume {node.name}`"
         )
         return error("banned", about(node), text, remedy)
     remedy = (

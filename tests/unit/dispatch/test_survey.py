@@ -135,13 +135,13 @@ def test_one_hung_node_does_not_hold_up_the_list_beyond_the_deadline(
         ({"json": {"version": "4.0.9.1"}}, (True, "4.0.9.1", None)),
         ({"status": 401, "json": {}}, (False, None, "answered 401: the api_key is not accepted")),
         ({"status": 403, "body": HTML}, (False, None, "answered 403: the api_key is not accepted")),
-        ({"status": 404, "body": HTML}, (False, None, "answered 404; does the url end in /api/v3?")),
+        ({"status": 404, "body": HTML}, (False, None, "answered 404; correct its url")),
         ({"body": HTML, "content_type": "text/html"}, (False, None, "does not answer as Sonarr or Radarr does")),
         ({"json": {"appName": "Sonarr"}}, (False, None, "does not answer as Sonarr or Radarr does")),
         ({"json": ["4.0"]}, (False, None, "does not answer as Sonarr or Radarr does")),
-        ({"status": 302, "headers": {"Location": "/login"}}, (False, None, "does not answer as Sonarr or Radarr does")),
-        ({"body": requests.ConnectionError("refused")}, (False, None, "refuses connections")),
-        ({"body": requests.ReadTimeout("slow")}, (False, None, "no answer within 3 s")),
+        ({"status": 302, "headers": {"Location": "/login"}}, (False, None, "answered 302; correct its url")),
+        ({"status": 503, "body": HTML}, (False, None, "answered 503; look into its log")),
+        ({"body": requests.ReadTimeout("slow")}, (False, None, "http://sonarr.test/api/v3 did not answer in time")),
     ],
 )
 def test_an_arr_instance_is_asked_with_its_key_and_its_answer_put_in_words(
