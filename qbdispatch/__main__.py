@@ -1,6 +1,6 @@
 """`python -m qbdispatch`: the command line without an installed script."""
 
-from qbdispatch.cli.main import main
+from qbdispatch.cli.main import run
 
 if __name__ == "__main__":
-    main(prog_name="qbdispatch")
+    run()

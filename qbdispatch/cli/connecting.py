@@ -119,7 +119,8 @@ def _show_plan(name: str, entry: str, made: Plan) -> None:
     show_table(["field", "now", "will be"], [[change.field, change.before, change.after] for change in made.changes])
     for neighbour in made.neighbours:
         click.echo(
-            f"{name} has {neighbour} for this address already: disable it there, or it lists every torrent twice",
+            f"{name} has {neighbour} for this address already and would list every torrent twice: disable that one, or"
+            f' update it in place of a new one with --entry "{neighbour}"',
             err=True,
         )
 

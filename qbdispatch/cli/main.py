@@ -7,6 +7,7 @@ has faults; 4 the store is not available.
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,6 +67,17 @@ def main(context: click.Context, config: Path | None, log_format: str) -> None:
     context.call_on_close(session.close)
     logs.configure(log_format)
     logging.getLogger().setLevel(logging.WARNING)  # what a command does is its answer
+
+
+def run() -> None:
+    """The whole process. It ends with its answer, or at Ctrl-C, and not only when each thread that still waits for a
+    hung node has given up; what those might do is safe to be cut short at any point."""
+    try:
+        main(prog_name="qbdispatch")
+    except SystemExit as end:
+        with suppress(OSError):  # nobody reads any more
+            sys.stdout.flush()
+        os._exit(end.code if isinstance(end.code, int) else 0)
 
 
 def _fail(context: click.Context, code: int, reason: str, faults: list[str]) -> NoReturn:

@@ -83,12 +83,20 @@ def _submission(
 
 def _read(torrent: str, fetch: FetchSettings) -> TorrentSource:
     """A link is told by its scheme; all else is a file, if there is one of that name, or a hash."""
+    if torrent.lower().startswith(_LINKS):
+        return read_link(torrent, fetch)
     path = Path(torrent)
     try:
-        content = None if torrent.lower().startswith(_LINKS) or not path.is_file() else path.read_bytes()
+        content = path.read_bytes() if path.is_file() else None
     except OSError as error:
         raise click.BadParameter(f"the file cannot be read: {error.strerror}", param_hint="TORRENT") from error
-    return read_link(torrent, fetch) if content is None else parse_torrent_file(content)
+    if content is not None:
+        return parse_torrent_file(content)
+    try:
+        return read_link(torrent, fetch)
+    except TorrentError as error:
+        nothing = "there is no such file, and it is no magnet, hash or address either"
+        raise click.BadParameter(nothing, param_hint="TORRENT") from error
 
 
 def _run(session: Session, ask: Callable[[], Result]) -> None:

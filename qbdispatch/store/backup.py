@@ -30,7 +30,7 @@ def backup(url: str, target: Path, *, replace: bool = False) -> Path:
     if not source.is_file():
         raise BackupFailed(f"there is no store at {source}")
     if target.exists() and not replace:
-        raise BackupFailed(f"{target} exists already; name another file, or ask for it to be replaced")
+        raise BackupFailed(f"{target} exists already; name another file, or replace it with --force")
     if source.resolve() == target.resolve():
         raise BackupFailed(f"{target} is the store itself; name another file")
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -158,6 +160,33 @@ def test_what_waits_for_room_is_listed_with_its_reason(run: Run, configure: Conf
 def test_what_is_not_understood_is_a_usage_error(run: Run, arguments: list[str]) -> None:
     """2, with what is wrong on standard error."""
     assert "Error: " in run(*arguments, status=2).stderr
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_file_that_is_not_there_is_named_as_such(run: Run) -> None:
+    """Not as a link of the wrong kind."""
+    assert "there is no such file" in run("submit", "film.torrent", status=2).stderr
+
+
+@pytest.mark.parametrize(("command", "interrupted"), [("nodes", False), ("nodes", True), ("check", True)])
+def test_a_hung_node_does_not_keep_the_process_from_ending(
+    configure: Configure, command: str, interrupted: bool
+) -> None:
+    """Neither once the answer is given, nor at Ctrl-C; the node has 60 s for its answer."""
+    with socket.socket() as hung:
+        hung.bind(("127.0.0.1", 0))
+        hung.listen()
+        url = f"http://127.0.0.1:{hung.getsockname()[1]}"
+        path = configure([{"name": "a", "url": url, "username": "u", "password": "p", "timeout_s": 60}])
+        words = [sys.executable, "-m", "qbdispatch", "--config", str(path), command]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            called, _ = hung.accept()
+            with called:
+                if interrupted:
+                    process.send_signal(signal.SIGINT)
+                shown, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert (shown, said) == ("", "\nAborted!\n") if interrupted else "no answer within" in shown
 
 
 def test_draining_and_resuming_is_seen_by_everybody(run: Run, fleet: Path, node: ScriptedNode) -> None:
