@@ -2,6 +2,7 @@
 
 from flask import Flask, Response, request
 from flask_bootstrap import Bootstrap5
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -34,6 +35,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (arr, submit, admin, ui, reference):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _plain)
+    app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest("the body is broken")))
     app.before_request(_refuse_broken_query)
     return app
 

@@ -24,8 +24,12 @@ _SANE_ID = re.compile(r"[!-~]{1,128}")
 _PLAIN_VALUE = re.compile(r'[^\s"=\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _FIRST = ("ts", "level", "logger", "event")
-_NOISY = ("alembic", "urllib3", "qbittorrentapi")
-"""They say little below a warning, and urllib3 would say addresses that hold keys."""
+_LEVELS = {"alembic": "WARNING", "qbittorrentapi": "WARNING", "urllib3": "ERROR"}
+"""They say little below that, and urllib3 would say addresses that hold keys."""
+_REPEATING = re.compile(
+    r"""(Invalid\ request\ from\ ip=\S*:\ [^:'"]*)[:'"].* | (Error\ handling\ request\ [^?]*)\?.*""",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 class UnknownLogFormat(QbdispatchError):
@@ -48,12 +52,13 @@ def dict_config(format_: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"qbdispatch": {"()": f"{__name__}.formatter", "format_": format_}},
+        "filters": {"unquoted": {"()": lambda: unquoted}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "qbdispatch"}},
         "root": {"level": "INFO", "handlers": ["stderr"]},
         "loggers": {
-            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True, "filters": ["unquoted"]},
             "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
-            **{name: {"level": "WARNING"} for name in _NOISY},
+            **{name: {"level": level} for name, level in _LEVELS.items()},
         },
     }
 
@@ -73,6 +78,15 @@ def formatter(format_: str) -> logging.Formatter:
         _as_json if format_ == "json" else _as_text,
     ]
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=chain, processors=last)
+
+
+def unquoted(record: logging.LogRecord) -> bool:
+    """A filter that lets gunicorn say what is wrong with a request, but not repeat what came from the client: header
+    lines, queries and parts of bodies, which may hold keys and passwords."""
+    found = _REPEATING.fullmatch(record.getMessage())
+    if found:
+        record.msg, record.args = f"{(found[1] or found[2]).rstrip()} …", ()
+    return True
 
 
 def fields(**values: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from qbdispatch.logs import (
     fields,
     formatter,
     forwarded_headers,
+    unquoted,
 )
 
 
@@ -90,6 +91,25 @@ def test_any_other_request_id_is_replaced(given: str | None) -> None:
     end_request()
     assert len(made) == 3
     assert all(re.fullmatch("[0-9a-f]{16}", one) for one in made)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Invalid request from ip=::1: Invalid HTTP Header: 'X-API-Key s3cret: s3cret'", "Invalid HTTP Header …"),
+        ("Invalid request from ip=: Invalid chunk terminator is not '\\r\\n': b's3cret'", "chunk terminator is not …"),
+        ("Invalid request from ip=10.0.0.1: Request Line is too large (9 > 8)", "is too large (9 > 8)"),
+        ("Error handling request GET /x?key=s3cret&b='", "Error handling request GET /x …"),
+        ("Error handling request (no URI read)", "(no URI read)"),
+        ("Listening at: http://127.0.0.1:8000 ('1')", "('1')"),
+    ],
+)
+def test_what_gunicorn_says_of_a_request_does_not_repeat_it(said: str, kept: str) -> None:
+    """But who sent it and what is wrong; its other lines stay as they are."""
+    record = logging.LogRecord("gunicorn.error", logging.WARNING, "x.py", 1, said, (), None)
+    assert unquoted(record)
+    assert record.getMessage().endswith(kept)
+    assert "s3cret" not in record.getMessage()
 
 
 def test_an_unknown_format_is_refused() -> None:

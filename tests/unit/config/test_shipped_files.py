@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.config import Config
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
