@@ -117,6 +117,8 @@ class StoreUrl(Value[str]):
             named = False
         if not named:
             raise ValidationError(f"must name host and database; write {POSTGRESQL}USER:PASSWORD@HOST/DATABASE")
+        if parts.netloc.count("@") > 1:  # the driver would take its end for the host, and say so in the log
+            raise ValidationError("has an @ in its user name or password; write it as %40")
         if find_spec("psycopg") is None:
             raise ValidationError("needs the driver of PostgreSQL; run pip install 'qbdispatch[postgresql]'")
         return url

@@ -72,6 +72,7 @@ def open_database(url: str) -> Database:
         max_overflow=0,
         connect_args=_CONNECTING,
         json_serializer=json_text,
+        hide_parameters=True,  # errors would repeat cookies and passkeys
         use_native_hstore=False,  # else each new connection asks for a type that is not used
     )
 

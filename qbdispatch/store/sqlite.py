@@ -27,7 +27,12 @@ def open_database(url: str) -> Database:
     if file and not Path(file).parent.is_dir():
         raise StoreUnavailable(f"the store's folder {Path(file).parent} does not exist; create it")
     engine = create_engine(
-        url, pool_size=20, max_overflow=40, connect_args={"timeout": BUSY_SECONDS}, json_serializer=json_text
+        url,
+        pool_size=20,
+        max_overflow=40,
+        connect_args={"timeout": BUSY_SECONDS},
+        json_serializer=json_text,
+        hide_parameters=True,  # errors would repeat cookies and passkeys
     )
     event.listen(engine, "connect", _prepare)
     return Database(

@@ -81,6 +81,13 @@ def test_a_postgresql_address_without_host_or_database_is_refused(end: str) -> N
     assert "hunter2" not in message
 
 
+def test_an_at_sign_in_the_password_has_to_be_escaped() -> None:
+    """The driver would take what follows it for the host, which is told when it cannot be found."""
+    message = faults_of(f"{NODE}database_url: 'postgresql+psycopg://u:hun@ter2@h/db'\n")["database_url"]
+    assert "%40" in message
+    assert "ter2" not in message
+
+
 def test_without_the_driver_the_fault_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an extra."""
     monkeypatch.setitem(sys.modules, "psycopg", None)

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from qbdispatch.store import claims
 from qbdispatch.store.engine import Store, StoreUnavailable
@@ -86,6 +86,14 @@ def test_faults_of_the_database_have_our_name(store: Store) -> None:
     assert "nowhere" in str(caught.value)
     assert "hush" not in str(caught.value)
     assert caught.value.__cause__ is not None
+
+
+def test_a_traceback_shows_no_values(store: Store) -> None:
+    """The cause names the statement, but not what it was given: cookies and links are among that."""
+    with pytest.raises(StoreUnavailable) as caught, store.read() as connection:
+        connection.execute(text("SELECT :value FROM nowhere"), {"value": "hush"})
+    assert "nowhere" in str(caught.value.__cause__)
+    assert "hush" not in str(caught.value.__cause__)
 
 
 def test_a_secret_is_the_same_for_all_workers_ever_after(store: Store, second: Store) -> None:
