@@ -4,7 +4,7 @@ What stands is in the store, so each thing is told once, also by a leader that h
 down, or up, for a while before either is told, so that one that flaps is told of once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from qbdispatch.config.settings import Settings, gib
 from qbdispatch.dispatch.chores import Chore
 from qbdispatch.dispatch.documents import gigabytes, rfc3339
 from qbdispatch.dispatch.outbox import Outbox
+from qbdispatch.nodes.errors import Cause
 from qbdispatch.scoring.model import NodeFacts, Reason
 from qbdispatch.scoring.room import effective_free
 from qbdispatch.store import alerts, facts, health
@@ -74,7 +75,8 @@ class Lookout:
         damping = settings.notifications.node_down_after_s
         for node in fleet:
             yield from node_turns(states.get(node.name, health.NodeState(node.name)), stands, now, damping)
-        yield from space_turns(fleet, stands, settings)
+        full = {state.node for state in states.values() if state.cause == Cause.DISK_FULL}
+        yield from space_turns(fleet, full, stands, settings)
         known = {node.name for node in fleet} | {node.pool for node in fleet}
         yield from (Turn(key, begins=False) for key in stands if key.partition(":")[2] not in known)
 
@@ -114,11 +116,15 @@ def node_turns(state: health.NodeState, stands: Mapping[str, float], now: float,
                 yield Turn(key, False, event, f"{name} is up again", "It answers as it should.")
 
 
-def space_turns(fleet: Sequence[NodeFacts], stands: Mapping[str, float], settings: Settings) -> Iterator[Turn]:
-    """What turned about room, once for each disk; a disk whose room is not known now stays as it was."""
+def space_turns(
+    fleet: Sequence[NodeFacts], full: Collection[str], stands: Mapping[str, float], settings: Settings
+) -> Iterator[Turn]:
+    """What turned about room, once for each disk; a disk whose room is not known now stays as it was, unless one of
+    its nodes is among those that found it `full`."""
     threshold = gib(settings.notifications.space_below_gb)
     rooms = effective_free(fleet, settings.sync.stale_after_s)
     disks = {node.pool or node.name: rooms[node.name] for node in fleet if node.fault is None}
+    disks |= {node.pool or node.name: 0 for node in fleet if node.name in full}
     for disk, room in disks.items():
         key = f"{Event.SPACE_BELOW}:{disk}"
         if room is None:

@@ -23,7 +23,7 @@ from tests.rig.processes import wait_until
 from tests.rig.scripted import ScriptedNode
 from tests.rig.swarm import make_torrent
 from tests.rig.webhook import Webhook
-from tests.unit.dispatch.bench import Bench
+from tests.unit.dispatch.bench import Bench, put
 from tests.unit.dispatch.conftest import BenchMaker
 
 NodeMaker = Callable[..., ScriptedNode]
@@ -153,6 +153,20 @@ def test_little_room_is_told_once_until_there_was_enough_again(
     assert hook.received[0] == (
         "Little room on a", "49.0 GB are left there when all that was promised has arrived."
     )  # fmt: skip
+
+
+def test_a_disk_that_is_full_at_once_is_told(scripted: NodeMaker, hook: Webhook, told: BenchOf) -> None:
+    """A full one reports 0, which else only says that it is not known; once, by the leader that sees it first."""
+    node = scripted(name="a", free_gib=60)
+    bench = told([node], [hook], space_below_gb=50)
+    made = make_torrent("t", 10 * GIB)
+    put(node, made, state="error", amount_left=GIB)
+    node.free_bytes = 0
+    for _ in range(2):
+        bench.poll(full=True)
+        _look(bench)
+    assert hook.titles == ["Little room on a"]
+    assert hook.received[0][1].startswith("0.0 GB are left")
 
 
 def test_nodes_on_one_disk_are_one_disk(scripted: NodeMaker, hook: Webhook, make_bench: BenchMaker) -> None:
