@@ -16,8 +16,9 @@ from qbdispatch.logs import FORMATS, formatter
 from qbdispatch.services import EXTENSION
 from qbdispatch.store import tables
 from tests.conftest import AppMaker, node_entry, poll
+from tests.rig.disks import GIB
 from tests.rig.scripted import ScriptedNode
-from tests.rig.swarm import made_up_magnet
+from tests.rig.swarm import made_up_magnet, make_torrent
 
 KINDS = ("node", "wrong", "node-key", "arr", "admin", "auth", "bearer", "passkey", "cookie", "target")
 SECRETS = {kind: f"s3cret-{kind}" for kind in KINDS}
@@ -25,6 +26,13 @@ ADMIN = {"X-API-Key": SECRETS["admin"]}
 BEARER = {"Authorization": f"Bearer {SECRETS['bearer']}"}
 PAGES = ("/", "/dashboard/nodes/n0", "/dashboard/torrents", "/dashboard/preview", "/dashboard/arr")
 TRACKER = f"&tr=http%3A%2F%2Ft.example%2F{SECRETS['passkey']}%2Fannounce"
+
+
+def _private() -> tuple[io.BytesIO, str]:
+    """Another .torrent with a passkey in its tracker's address, as a form has it."""
+    made = make_torrent("private", GIB)
+    announce = f"http://t.example/{SECRETS['passkey']}/announce".encode()
+    return io.BytesIO(b"d8:announce%d:%s" % (len(announce), announce) + made.data[1:]), "x.torrent"
 
 
 def _everything(app: Flask) -> list[str]:
@@ -39,6 +47,7 @@ def _everything(app: Flask) -> list[str]:
         ("POST", "/submit", {"json": {"magnet": magnet, "url": address, "name": "\0"}}),
         ("POST", "/submit", {"json": {"url": address}}),
         ("POST", "/submit", {"data": {"torrent": (io.BytesIO(TRACKER.encode()), "x")}}),
+        ("POST", "/submit", {"data": {"torrent": _private()}}),
         ("POST", "/submit/preview", {"json": {"magnet": made_up_magnet().magnet + TRACKER}}),
         ("POST", "/submit", {"json": {"magnet": made_up_magnet().magnet + TRACKER, "size_estimate_gb": 9999}}),
         *[
@@ -54,11 +63,12 @@ def _everything(app: Flask) -> list[str]:
         ("POST", "/dashboard/login", {"data": {"key": SECRETS["admin"] + "x"}}),
     ]
     answers = [client.open(path, method=method, headers=ADMIN, **more) for method, path, more in calls]
-    answers += [client.open(path, method=method, **more) for method, path, more in calls[8:]]
+    answers += [client.open(path, method=method, **more) for method, path, more in calls[9:]]
     answers.append(client.get("/nodes", headers={"X-API-Key": SECRETS["admin"] + "x"}))
     form = {"urls": f"{made_up_magnet().magnet + TRACKER}\n{address}\nx{magnet}", "cookie": SECRETS["cookie"]}
     answers += [client.post("/api/v2/torrents/add", data=form, headers=headers) for headers in (BEARER, {})]
-    answers.append(client.post("/api/v2/torrents/add", data={"f": (io.BytesIO(b"x"), "x")}, headers=BEARER))
+    for file in ((io.BytesIO(b"x"), "x"), _private()):
+        answers.append(client.post("/api/v2/torrents/add", data={"f": file}, headers=BEARER))
     for password in (SECRETS["auth"], SECRETS["auth"] + "x"):
         answers.append(client.post("/api/v2/auth/login", data={"username": "user", "password": password}))
     answers.append(client.get("/api/v2/app/version", headers={"Authorization": f"Bearer {SECRETS['bearer']}x"}))
