@@ -14,6 +14,10 @@ from qbdispatch.store import tallies
 log = logging.getLogger(__name__)
 SUBMISSIONS = "submissions"
 _ORDER = {code.value: place for place, code in enumerate(Reason)}
+_ENDS = frozenset(
+    ["accepted/", "duplicate/", "held/already_held", "failed/not_added", "failed/doubtful", "failed/still_adding"]
+    + [f"{outcome}/{code}" for outcome in ("rejected", "held") for code in Reason]
+)
 
 
 def conclude(connection: Connection, outbox: Outbox, document: dict[str, Any], now: float) -> None:
@@ -36,9 +40,10 @@ def count_known(connection: Connection, *, is_held: bool) -> None:
 
 
 def counted(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many submissions ended how, by outcome and main reason."""
+    """How many submissions ended how, by outcome and main reason; 0 for what has not come to pass yet, as Prometheus
+    sees no growth in what begins with its first count."""
     totals = tallies.totals(connection, SUBMISSIONS)
-    return {(label.partition("/")[0], label.partition("/")[2]): value for label, value in totals.items()}
+    return {(label.partition("/")[0], label.partition("/")[2]): totals.get(label, 0) for label in _ENDS | totals.keys()}
 
 
 def main_reason(document: dict[str, Any]) -> str:

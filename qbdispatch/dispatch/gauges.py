@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import account
 from qbdispatch.dispatch.leader import LEASE, LEASE_SECONDS
+from qbdispatch.nodes.errors import REMEDIES, Cause
 from qbdispatch.scoring.model import NodeFacts
 from qbdispatch.scoring.room import effective_free
 from qbdispatch.store import claims, facts, health, held, leases, size, snapshots
@@ -107,11 +108,12 @@ def _by_node(name: str, help_: str, values: dict[str, float | None]) -> Metric:
 
 
 def _faults(states: Iterable[NodeState]) -> Metric:
-    help_ = "1 for a node that fails, by reason code and cause."
+    help_ = "1 for a node that fails or whose disk is full, by reason code and cause."
     family = GaugeMetricFamily(f"{PREFIX}node_fault", help_, labels=["node", "reason", "cause"])
     for state in states:
-        if state.fault is not None:
-            family.add_metric([state.node, state.fault.value, state.cause or ""], 1)
+        reason = state.fault or (REMEDIES[Cause(state.cause)].reason if state.cause else None)
+        if reason is not None:
+            family.add_metric([state.node, reason.value, state.cause or ""], 1)
     return family
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import insert, text, update
 from qbdispatch import meters
 from qbdispatch.app import create_app
 from qbdispatch.dispatch.leader import LEASE
+from qbdispatch.scoring.model import Reason
 from qbdispatch.services import EXTENSION
 from qbdispatch.store import leases, tables
 from qbdispatch.store.claims import Phase
@@ -43,6 +44,11 @@ def _values(client: FlaskClient, name: str) -> dict[tuple[str, ...], float]:
     """The samples of this name, by the values of their labels in alphabetical order of the labels."""
     samples = [one for family in _families(client).values() for one in family.samples if one.name == name]
     return {tuple(value for _, value in sorted(one.labels.items())): one.value for one in samples}
+
+
+def _submissions(client: FlaskClient) -> dict[tuple[str, ...], float]:
+    """How many ended how, without what has not happened."""
+    return {end: number for end, number in _values(client, "qbdispatch_submissions_total").items() if number}
 
 
 def _submit(client: FlaskClient, magnet: str | None = None, **more: Any) -> str:
@@ -107,10 +113,22 @@ def test_the_documentation_has_each_metric_with_its_kind_labels_and_meaning(busy
 def _named_in_deploy() -> dict[str, str]:
     rules = yaml.safe_load((ROOT / "deploy/prometheus-rules.yml").read_text())["groups"][0]["rules"]
     dashboard = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text())
-    panels = {f"panel {panel['title']}": panel["targets"] for panel in dashboard["panels"]}
-    places = {str(rule.get("alert") or rule["record"]): str(rule["expr"]) for rule in rules}
-    places |= {place: " ".join(str(target["expr"]) for target in targets) for place, targets in panels.items()}
+    places = {
+        str(rule.get("alert") or rule["record"]): " ".join([rule["expr"], *rule.get("annotations", {}).values()])
+        for rule in rules
+    }
+    for panel in dashboard["panels"]:
+        texts = [f"{target['expr']} {target['legendFormat']}" for target in panel["targets"]]
+        places[f"panel {panel['title']}"] = " ".join(texts)
     return places | {"variables": json.dumps(dashboard["templating"])}
+
+
+def _labels_in(expression: str) -> set[str]:
+    """Those that it selects or groups by, and those that texts beside it show."""
+    grouped = " ".join(re.findall(r"\b(?:by|on|without) \(([^)]*)\)", expression))
+    selected = re.findall(r'(\w+)!?[=~]+"', expression)
+    shown = re.findall(r"\{\{ ?(?:\$labels\.)?(\w+)", expression)
+    return {*re.findall(r"\w+", grouped), *selected, *shown}
 
 
 def test_every_metric_in_rules_and_dashboard_exists(busy: FlaskClient) -> None:
@@ -122,11 +140,13 @@ def test_every_metric_in_rules_and_dashboard_exists(busy: FlaskClient) -> None:
     places = _named_in_deploy()
     assert len(places) > 30
     recorded = {name for name in places if ":" in name}
+    labels = {"job", "instance"}.union(*samples.values())
     for place, expression in places.items():
         assert set(OWN_NAME.findall(re.sub(r"qbdispatch:[\w:]+", "", expression))) <= samples.keys(), place
         assert set(re.findall(r"qbdispatch:[\w:]+", expression)) <= recorded, place
+        assert _labels_in(expression) <= labels, place
         for name, selected in re.findall(r"(qbdispatch_\w+)\{([^}]*)\}", expression):
-            assert set(re.findall(r"(\w+)=", selected)) <= samples[name] | {"job"}, place
+            assert set(re.findall(r"(\w+)!?=", selected)) <= samples[name] | {"job"}, place
 
 
 def test_the_dashboard_can_be_used_with_any_data_source() -> None:
@@ -187,7 +207,7 @@ def test_submissions_are_counted_exactly_over_workers_and_restarts(
     }
     restarted = create_app(settings)
     for worker in (*workers, restarted):
-        assert _values(worker.test_client(), "qbdispatch_submissions_total") == wanted
+        assert _submissions(worker.test_client()) == wanted
         worker.extensions[EXTENSION].store.close()
 
 
@@ -197,14 +217,34 @@ def test_a_submission_that_every_node_fails_to_take_is_one(
     """Failed, and not rejected as well, though no node was left in the end."""
     node.add_behaviour = small.add_behaviour = "fail"
     assert _submit(client) == "failed"
-    assert _values(client, "qbdispatch_submissions_total") == {("failed", "not_added"): 1}
+    assert _submissions(client) == {("failed", "not_added"): 1}
 
 
 def test_previews_and_invalid_input_are_no_submissions(client: FlaskClient) -> None:
     """Nothing was decided on."""
     client.post("/submit/preview", json={"magnet": made_up_magnet().magnet})
     client.post("/submit", json={"magnet": "x"})
-    assert _values(client, "qbdispatch_submissions_total") == {}
+    assert _submissions(client) == {}
+
+
+def test_what_alerts_count_is_told_before_it_first_happens(client: FlaskClient) -> None:
+    """As 0: Prometheus sees no growth in a counter that begins with its first count, so the first alert would be
+    missing. The ends and places told are those that there are."""
+    told = _values(client, "qbdispatch_submissions_total")
+    assert told["rejected", "insufficient_space"] == told["failed", "not_added"] == 0
+    assert len(told) == 6 + 2 * len(Reason)
+    assert _submit(client, size_estimate_gb=9999) == "rejected"
+    assert _values(client, "qbdispatch_submissions_total").keys() == told.keys()
+    assert {"request", "watch", "chore"} <= {where for (where,) in _values(client, "qbdispatch_exceptions_total")}
+
+
+def test_a_full_disk_is_told_though_its_free_space_is_not_known(app: Flask, node: ScriptedNode) -> None:
+    """As a fault of a node that is up; what is odd about a node that takes torrents is none."""
+    client, states = app.test_client(), tables.node_states
+    _execute(app, update(states).where(states.c.node == "big").values(cause="disk_full"))
+    _execute(app, update(states).where(states.c.node == "small").values(cause="list_incomplete"))
+    assert _values(client, "qbdispatch_node_fault") == {("disk_full", "big", "missing_free_space"): 1}
+    assert _values(client, "qbdispatch_node_up") == {("big",): 1, ("small",): 1}
 
 
 def test_what_each_process_does_is_measured(client: FlaskClient, node: ScriptedNode) -> None:
@@ -318,5 +358,5 @@ def test_a_held_torrent_counts_as_held_and_when_it_is_placed(make_app: AppMaker,
     poll(app)
     app.extensions[EXTENSION].dispatcher.place_next(set())
     wanted = {("held", "insufficient_space"): 1, ("held", "already_held"): 1, ("accepted", ""): 1}
-    assert _values(client, "qbdispatch_submissions_total") == wanted
+    assert _submissions(client) == wanted
     assert _values(client, "qbdispatch_held") == {(): 0}

@@ -65,7 +65,7 @@ def test_alerts_fire_when_a_node_dies_and_when_room_gets_low(
     replica: Callable[..., Dispatcher], scripted: Callable[..., ScriptedNode]
 ) -> None:
     """Seen through both replicas, with the admin key; each alert once, and none before there is a cause. What is
-    counted in the store is counted once, though both tell it."""
+    counted in the store is counted once, though both tell it. A replica that goes is told by the other's figures."""
     well, ill = scripted(name="well", free_gib=100), scripted(name="ill", free_gib=100)
     replicas = [replica(well, ill), replica(well, ill)]
     with Prometheus([one.url.removeprefix("http://") for one in replicas], key=KEY) as prometheus:
@@ -82,6 +82,13 @@ def test_alerts_fire_when_a_node_dies_and_when_room_gets_low(
         wait_until(lambda: prometheus.firing() == low, 20, "the lack of room to be told")
         ill.garbage, well.free_bytes = None, 100 * GIB
         wait_until(lambda: prometheus.firing() == set(), 20, "both to be over")
+        for _ in range(6):
+            _submit(replicas[0], size_estimate_gb=9999)
+        refused = {("QbdispatchRefusals", "")}
+        wait_until(lambda: prometheus.firing() == refused, 15, "the first refusals ever to be told")
+        replicas[1].stop()
+        gone = refused | {("QbdispatchReplicaDown", "")}
+        wait_until(lambda: prometheus.firing() == gone, 15, "the replica that is gone to be told")
 
 
 def _count(dispatcher: Dispatcher, sample: str) -> float:
