@@ -5,13 +5,18 @@ Under gunicorn the workers' figures are added up through files in the folder tha
 measures has been done and must not be undone.
 """
 
+import fcntl
 import logging
 import os
-from collections.abc import Callable
-from typing import ParamSpec
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, ParamSpec
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 Given = ParamSpec("Given")
 log = logging.getLogger(__name__)
@@ -94,8 +99,42 @@ def registry() -> CollectorRegistry:
     """A registry of one's own with all the above in it: of all workers where they share a folder, else of this
     process."""
     found = CollectorRegistry()
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # the library's own switch, read by it on import
-        MultiProcessCollector(found)  # type: ignore[no-untyped-call]
-    else:
-        found.register(_own)
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # the library's own switch, read by it on import
+    found.register(_AllWorkers(Path(folder)) if folder else _own)
     return found
+
+
+class _AllWorkers(Collector):
+    """What all workers of a master have measured, those that are gone too. Each worker leaves files, and all are read
+    for each scrape: those of workers that are gone are added up, or each reload would make it slower."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        """One scrape at a time: none may read what is added up already and not dropped yet."""
+        with (self._folder / "scrape").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with suppress(OSError):  # the disk is full, say; then they are read one by one
+                for file in self._folder.glob("*.db"):
+                    kind, _, worker = file.stem.rpartition("_")
+                    if worker.isdigit() and _is_gone(int(worker)):
+                        _add_up(file, into=self._folder / f"{kind}_gone.db")
+            found: Iterable[Metric] = MultiProcessCollector(None, str(self._folder)).collect()  # type: ignore[no-untyped-call]
+            return found
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _add_up(file: Path, into: Path) -> None:
+    sums: Any = MmapedDict(str(into))  # type: ignore[no-untyped-call]
+    with closing(sums):
+        for key, value, at, _ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
+            sums.write_value(key, sums.read_value(key)[0] + value, at)
+    file.unlink()
