@@ -4,6 +4,7 @@ The library on its own repeats a whole call after a time-out or a 5xx answer, an
 every 403. Both are ours to decide: an add must never be sent twice unasked, and bad logins lead to a ban.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from qbdispatch.nodes.errors import (
 )
 
 CONNECT_TIMEOUT_SECONDS = 3.0
+_LINK = re.compile(r"(magnet|https?)(:|%3a)\S+", re.IGNORECASE)
 _NEVER_CONNECTED = (NewConnectionError, NameResolutionError)
 
 
@@ -215,5 +217,6 @@ def _brief(node: NodeSettings, error: Exception) -> str:
     text = str(error)
     for secret in (node.password, node.api_key):  # an error page may repeat what was sent
         text = text.replace(secret, "***") if secret else text
+    text = _LINK.sub("***", text)
     text = " ".join(text.split())
     return text[:120] if text and not text.startswith("<") else "no reason given"

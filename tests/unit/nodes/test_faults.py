@@ -145,6 +145,16 @@ def test_an_error_page_that_repeats_the_request_is_not_repeated(wire: Wire, call
             assert [word for word in ("hush-password", "hush-key") if word in str(caught.value)] == []
 
 
+@pytest.mark.parametrize(
+    "link", [b"magnet:?xt=urn:btih:1&tr=http://t/hush", b"magnet%3A%3Fxt%3D1%26tr%3Dhush", b"HTTP://t/hush.torrent"]
+)
+def test_a_link_in_an_error_page_is_not_repeated(wire: Wire, link: bytes) -> None:
+    """There may be a passkey in it; what else the page says is told."""
+    wire.reply = answer(b"cannot use urls=" + link + b" here", "400 Bad Request")
+    error = fault(client_at(wire.url), "add")
+    assert str(error) == "answered 400: cannot use urls=*** here"
+
+
 def test_a_401_names_both_causes(wire: Wire) -> None:
     """Outside a login it may be the credentials or the host header check."""
     wire.reply = answer(b"Unauthorized", "401 Unauthorized")
