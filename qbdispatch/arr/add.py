@@ -1,7 +1,7 @@
 """`torrents/add`: links and files, several in one call, each taken by itself.
 
-The way on: `dispatch.dispatcher`. A torrent that the fleet has already counts as a success: the client wants it to be
-there, and it is.
+The way on: `dispatch.dispatcher`. A torrent that the fleet has already counts as a success where it is in the category
+that was asked for: the client wants it to be there, and it is. In another one the client would look for it in vain.
 """
 
 import logging
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from flask import Response, request
 
-from qbdispatch.arr.labels import define_labels
 from qbdispatch.arr.reply import text
+from qbdispatch.dispatch.dispatcher import Status
 from qbdispatch.dispatch.intake import read_link
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.services import Services, services
@@ -30,7 +30,7 @@ def add() -> Response:
     files = [file for _, file in request.files.items(multi=True)]
     if len(links) + len(files) > MAX_TORRENTS:
         return text(f"at most {MAX_TORRENTS} torrents in one call", 400)
-    taken = [found.dispatcher.submit(Submission(source, fields=fields)).is_taken for source in _linked(found, links)]
+    taken = [_is_taken(found, Submission(source, fields=fields)) for source in _linked(found, links)]
     broken: list[str] = []
     for file in files:
         try:
@@ -39,13 +39,20 @@ def add() -> Response:
             log.info("add: %s: %s", file.filename, error)
             broken.append(file.filename or "")
             continue
-        taken.append(found.dispatcher.submit(Submission(source, fields=fields)).is_taken)
+        taken.append(_is_taken(found, Submission(source, fields=fields)))
     if any(taken):
-        define_labels(fields.get("category", ""), fields.get("tags", ""))
         return text("Ok.")
     if broken:
         return text(f"Error: '{broken[0]}' is not a valid torrent file.", 415)
     return text("Fails.")
+
+
+def _is_taken(found: Services, submission: Submission) -> bool:
+    result = found.dispatcher.submit(submission)
+    if result.status is Status.ACCEPTED or not result.is_taken or not submission.category:
+        return result.is_taken
+    entry = found.library.shelf().find(result.hash)
+    return entry is None or entry.category == submission.category
 
 
 def _linked(found: Services, links: list[str]) -> Iterator[TorrentSource]:

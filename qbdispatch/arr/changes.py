@@ -9,7 +9,7 @@ from collections.abc import Callable
 from flask import Response
 from werkzeug.exceptions import NotFound
 
-from qbdispatch.arr.labels import define_labels
+from qbdispatch.arr.labels import define_tags
 from qbdispatch.arr.reply import json_text, text
 from qbdispatch.arr.values import flag, required, values
 from qbdispatch.dispatch import overview
@@ -109,7 +109,7 @@ def _by_hashes(name: str, key: str, more: tuple[str, ...]) -> View:
         hashes, *_ = required(key, *more)
         fields = {field: value for field, value in values().items() if field != key}
         if name in ("addTags", "setTags"):
-            define_labels("", fields["tags"])
+            define_tags(fields["tags"])
         acted_on = services().actions.on_torrents(modern_name(f"torrents/{name}"), hashes, fields, key=key)
         if name in QUEUE_MOVES and not acted_on and not _has_queue():
             return text("Torrent queueing must be enabled", CONFLICT)

@@ -5,7 +5,6 @@ A node that is away gets what it missed when it is back (`dispatch.labelling`), 
 
 import json
 import logging
-import re
 
 from flask import Response
 from werkzeug.exceptions import BadRequest
@@ -13,13 +12,14 @@ from werkzeug.exceptions import BadRequest
 from qbdispatch.arr.reply import json_text, text
 from qbdispatch.arr.values import required, values
 from qbdispatch.dispatch.actions import CONFLICT, ActionFailed
+from qbdispatch.dispatch.labelling import define_new, names
 from qbdispatch.dispatch.library import Entry
+from qbdispatch.dispatch.request import is_category
 from qbdispatch.services import services
 from qbdispatch.store import labels, mirror
 from qbdispatch.store.labels import Kind
 
 log = logging.getLogger(__name__)
-_CATEGORY = re.compile(r"[^\\/]+(/[^\\/]+)*")
 
 
 def categories() -> Response:
@@ -33,7 +33,7 @@ def create_category() -> Response:
     (name,) = required("category")
     if not name:
         raise BadRequest("Category name cannot be empty")
-    if not _CATEGORY.fullmatch(name):
+    if not is_category(name):
         return text("Incorrect category name", CONFLICT)
     if name in _defined(Kind.CATEGORY):
         return text("Unable to create category", CONFLICT)
@@ -73,7 +73,7 @@ def tags() -> Response:
 def create_tags() -> Response:
     """New tags, separated by commas; those that exist stay."""
     (given,) = required("tags")
-    _define(Kind.TAG, dict.fromkeys(_names(given), ""))
+    _define(Kind.TAG, dict.fromkeys(names(given), ""))
     _tell_all("torrents/createTags", {"tags": given})
     return text("")
 
@@ -81,19 +81,18 @@ def create_tags() -> Response:
 def delete_tags() -> Response:
     """Remove tags, also from torrents."""
     (given,) = required("tags")
-    removed = _names(given)
+    removed = names(given)
     _drop(Kind.TAG, removed, "torrents/deleteTags", {"tags": given})
     entries = services().library.newest().by_key.values()
-    _read_back([entry for entry in entries if set(_names(entry.row["tags"])) & set(removed)])
+    _read_back([entry for entry in entries if set(names(entry.row["tags"])) & set(removed)])
     return text("")
 
 
-def define_labels(category: str, tags: str) -> None:
-    """A torrent came with these: the node that got it has them now, and the whole fleet is to have them."""
-    if category and _CATEGORY.fullmatch(category) and category not in _defined(Kind.CATEGORY):
-        _define(Kind.CATEGORY, {category: ""})
-    if new := set(_names(tags)) - _defined(Kind.TAG).keys():
-        _define(Kind.TAG, dict.fromkeys(new, ""))
+def define_tags(given: str) -> None:
+    """Torrents get these: the node that has them knows them then, and the whole fleet is to know them."""
+    if set(names(given)) - _defined(Kind.TAG).keys():
+        with services().store.write() as connection:
+            define_new(connection, "", given)
 
 
 def _set_category(name: str) -> str:
@@ -134,7 +133,3 @@ def _read_back(entries: list[Entry]) -> None:
         services().actions.refresh(entries)
     except ActionFailed as error:
         log.info("rows left to the next poll for: %s", error)
-
-
-def _names(given: str) -> list[str]:
-    return [name.strip() for name in given.split(",") if name.strip()]

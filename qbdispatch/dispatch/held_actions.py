@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from qbdispatch.dispatch.holding import is_true, let_go, names, show, submission_of
+from qbdispatch.dispatch.holding import is_true, let_go, show, submission_of
+from qbdispatch.dispatch.labelling import names
 from qbdispatch.dispatch.library import Entry
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.store import claims, held, labels

@@ -5,6 +5,7 @@ know nothing of it. Each function here is part of a write transaction of its cal
 is placed (`dispatch.waitlist`) nor what may be done to it meanwhile (`dispatch.held_actions`).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ HELD = ""
 NOWHERE = NodeSettings(name=HELD, url="")
 """Its settings: paths are the clients'."""
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _NUMBERS = {"dl_limit": "dlLimit", "up_limit": "upLimit"}
 _FLAGS = {
     "auto_tmm": "autoTMM",
@@ -118,11 +120,6 @@ def is_true(text: str | None) -> bool:
     return (text or "").lower() == "true"
 
 
-def names(text: str) -> list[str]:
-    """Tags as a form has them, separated by commas; each once."""
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
 def _row(submission: Submission, held_at: float) -> dict[str, Any]:
     """As a torrent in the queue of a node, without metadata."""
     source, fields = submission.source, submission.fields
@@ -147,5 +144,6 @@ def _row(submission: Submission, held_at: float) -> dict[str, Any]:
 
 
 def _flags_and_limits(fields: Mapping[str, str]) -> dict[str, Any]:
-    numbers = {shown: int(fields[name]) for shown, name in _NUMBERS.items() if fields.get(name, "").isdecimal()}
+    given = {shown: fields.get(name, "") for shown, name in _NUMBERS.items()}
+    numbers = {shown: int(text) for shown, text in given.items() if _NUMBER.fullmatch(text)}
     return numbers | {shown: is_true(fields.get(name)) for shown, name in _FLAGS.items()}

@@ -17,6 +17,7 @@ from qbdispatch.dispatch.documents import decision_document, held_document, rfc3
 from qbdispatch.dispatch.expecting import list_expected
 from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold
 from qbdispatch.dispatch.homes import find_home
+from qbdispatch.dispatch.labelling import define_new
 from qbdispatch.dispatch.outbox import Outbox
 from qbdispatch.dispatch.placed import Placed, record, record_claim
 from qbdispatch.dispatch.request import SizeSource, Submission, policy, size_of
@@ -143,6 +144,7 @@ class Ledger:
     ) -> Claimed:
         winner = decision.winner
         assert winner is not None
+        define_new(connection, submission.category, submission.fields.get("tags", ""))
         claim_id = claims.open_claim(
             connection,
             submission.source.hashes,
@@ -261,6 +263,7 @@ class Ledger:
         if refusal is not None:
             return Rejected(document)
         size, _ = size_of(submission, self._settings.dispatcher)
+        define_new(connection, submission.category, submission.fields.get("tags", ""))
         hold(connection, submission, document, size, now)
         return Waiting(document)
 

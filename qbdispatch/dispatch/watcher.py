@@ -18,7 +18,7 @@ from qbdispatch.config.settings import SyncSettings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.complaint import Complaint
 from qbdispatch.dispatch.heal import heal
-from qbdispatch.dispatch.labelling import Work, carry_out, compare
+from qbdispatch.dispatch.labelling import NodeLabels, carry_out
 from qbdispatch.dispatch.mirroring import NodeMirror
 from qbdispatch.dispatch.settle import Findings, Poll, Twin, settle
 from qbdispatch.dispatch.vanishing import told
@@ -61,6 +61,7 @@ class Watcher:
         self._alive_seconds = min(ALIVE_TIMEOUT_SECONDS, access.node.timeout_s)  # for the cheap calls
         self._view = NodeView()
         self._mirror = NodeMirror()
+        self._labels = NodeLabels()
         self._preferences: dict[str, Any] | None = None  # just asked for
         self._preferences_at = 0.0
         self._limits: tuple[Any, ...] = ()  # share limits that held when the rows were read
@@ -119,12 +120,14 @@ class Watcher:
             log.warning("node %s %s", self._access.node.name, told(self._store, findings.vanished))
         for twin in findings.twins:
             self._heal(twin)
-        self._label()
+        self._label(anew=change.full)
 
-    def _label(self) -> None:
+    def _label(self, *, anew: bool) -> None:
         """Bring the node's categories and tags in line with the fleet's."""
         with self._store.write() as connection:
-            work = compare(connection, self._view, self._access.node) if self._leads(connection) else Work()
+            if not self._leads(connection):
+                return
+            work = self._labels.compare(connection, self._view, self._access.node, anew=anew)
         version = parse_version(self._version)
 
         def post(endpoint: str, fields: Mapping[str, str]) -> None:

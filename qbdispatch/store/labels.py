@@ -3,7 +3,7 @@
 One that was removed through us is kept as gone, so that it is also taken off nodes that were away at the time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +39,15 @@ def every(connection: Connection, kind: Kind) -> list[Label]:
     """All, by name, those that are gone included."""
     query = select(labels.c.name, labels.c.save_path, labels.c.gone, labels.c.revision).where(labels.c.kind == kind)
     return sorted((Label(*row) for row in connection.execute(query)), key=lambda label: label.name)
+
+
+def undefined(connection: Connection, kind: Kind, names: Sequence[str]) -> list[str]:
+    """Those of these names that none has."""
+    if not names:
+        return []
+    query = select(labels.c.name).where(labels.c.kind == kind, labels.c.gone.is_(False), labels.c.name.in_(names))
+    known = set(connection.execute(query).scalars())
+    return [name for name in names if name not in known]
 
 
 def gone(connection: Connection, kind: Kind) -> set[str]:

@@ -125,6 +125,14 @@ def test_a_torrent_that_the_fleet_has_counts_as_added(client: FlaskClient, node:
     assert len(node.add_requests) == 1
 
 
+def test_a_torrent_that_the_fleet_has_in_another_category_fails(client: FlaskClient, node: ScriptedNode) -> None:
+    """Who adds it would look for it in its own category, in vain; a node says `Fails.` as well."""
+    made = made_up_magnet()
+    said = [client.post(ADD, data={"urls": made.magnet, "category": one}).text for one in ("tv", "tv", "films", "")]
+    assert said == ["Ok.", "Ok.", "Fails.", "Ok."]
+    assert len(node.add_requests) == 1
+
+
 @pytest.mark.parametrize(
     "urls", ["", "\n \n", "file:///etc/passwd", "/etc/passwd", "magnet:?xt=urn:btih:x", "http://127.0.0.1:1/x"]
 )

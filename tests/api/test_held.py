@@ -190,3 +190,12 @@ def test_held_can_be_deleted_and_tried_again_by_its_owner(virtual: Virtual) -> N
     for hash_ in (made.hash, "ab" * 32, "nonsense"):
         assert client.delete(f"/held/{hash_}").status_code == 404
         assert client.post(f"/held/{hash_}/release").status_code == 404
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 19, "-1", "٣", "1e3"])
+def test_a_limit_that_is_no_usable_number_is_shown_as_none(virtual: Virtual, number: str) -> None:
+    """As a node would; it is passed on all the same."""
+    made = hold(virtual, dlLimit=number, ratioLimit=number)
+    assert virtual.rows()[made.hash]["dl_limit"] == 0
+    virtual.done("torrents/setUploadLimit", hashes=made.hash, limit=number)
+    assert virtual.rows()[made.hash]["up_limit"] == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.api.virtual import FAST, SwitchedNode, Virtual
 from tests.conftest import AppMaker, node_entry
 from tests.rig.disks import GIB
+from tests.rig.processes import wait_until
 from tests.rig.swarm import make_torrent
 
 
@@ -165,3 +167,41 @@ def test_a_category_that_one_node_refuses_does_not_keep_others_from_it(
     nodes[0].down = False
     virtual.poll(nodes[0])
     assert (set(nodes[0].categories), nodes[0].tags) == ({"b"}, {"x"})
+
+
+@pytest.mark.parametrize("path", ["/submit", "/api/v2/torrents/add"])
+def test_a_torrent_keeps_the_category_that_it_comes_with_though_that_was_removed_once(
+    virtual: Virtual, nodes: list[SwitchedNode], path: str
+) -> None:
+    """The node makes it for the torrent; a poll at that very moment must not take it off again."""
+    virtual.done("torrents/createCategory", category="tv")
+    virtual.done("torrents/removeCategories", categories="tv")
+    virtual.poll(*nodes)
+    made, client = make_torrent("t", GIB), virtual.app.test_client()
+    field = "magnet" if path == "/submit" else "urls"
+    for node in nodes:
+        node.keeps_back = "torrents/add"
+    with ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(client.post, path, data={field: made.magnet, "category": "tv"})
+        wait_until(lambda: any(node.kept_back.is_set() for node in nodes), 20, "a node to have the torrent")
+        virtual.poll(*nodes)
+        for one in nodes:
+            one.let_go.set()
+        assert adding.result(20).status_code == 200
+    virtual.poll(*nodes)
+    assert virtual.field("category") == {made.hash: "tv"}
+    assert [set(one.categories) for one in nodes] == [{"tv"}] * 3
+
+
+def test_what_was_removed_may_be_made_again_on_a_node(virtual: Virtual, nodes: list[SwitchedNode]) -> None:
+    """By its user, in its own pages: it stays there, and the others get it."""
+    virtual.done("torrents/createCategory", category="tv")
+    virtual.done("torrents/createTags", tags="x")
+    virtual.done("torrents/removeCategories", categories="tv")
+    virtual.done("torrents/deleteTags", tags="x")
+    virtual.poll(*nodes)
+    nodes[1].categories["tv"] = {"name": "tv", "savePath": "/new"}
+    nodes[1].tags.add("x")
+    virtual.poll(*nodes)
+    virtual.poll(*nodes)
+    assert [(_paths(node), node.tags) for node in nodes] == [({"tv": "/new"}, {"x"})] * 3

@@ -48,7 +48,9 @@ METHODS = [
         (*LIMITS, "*/[[]].files"),
     ),
     Meant(
-        "torrents_add", "a torrent that is there already is `Ok.`, not `Fails.`: it is where it was wanted", ("again/",)
+        "torrents_add",
+        "a torrent that is there already, in the category asked for, is `Ok.`, not `Fails.`: it is where it was wanted",
+        ("again/",),
     ),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import NodeSettings, PathRule
-from qbdispatch.dispatch.labelling import Work, carry_out, compare
+from qbdispatch.dispatch.labelling import NodeLabels, Work, carry_out, define_new
 from qbdispatch.nodes.errors import NodeRefused, NodeUnreachable
 from qbdispatch.nodes.view import NodeView
 from qbdispatch.store import labels, mirror
@@ -25,6 +25,10 @@ def _view(categories: dict[str, str] | None = None, tags: set[str] | None = None
     return view
 
 
+def _compare(connection: Connection, view: NodeView, node: NodeSettings) -> Work:
+    return NodeLabels().compare(connection, view, node, anew=True)
+
+
 @pytest.fixture
 def connection(store: Store) -> object:
     with store.write() as opened:
@@ -37,23 +41,23 @@ def test_a_node_gets_what_it_lacks_and_loses_what_was_removed(connection: Connec
     labels.define(connection, T, {"x": "", "y": "", "z": ""}, revision=1)
     labels.drop(connection, C, ["old"], revision=2)
     labels.drop(connection, T, ["z"], revision=2)
-    work = compare(connection, _view({"movies": "", "old": ""}, {"x", "z"}), NODE)
+    work = _compare(connection, _view({"movies": "", "old": ""}, {"x", "z"}), NODE)
     assert work == Work({"tv": "/mnt/a/tv"}, frozenset({"old"}), frozenset({"y"}), frozenset({"z"}))
 
 
 def test_what_only_a_node_has_becomes_the_fleets(connection: Connection) -> None:
     """With the save path that clients know it by, and as news under one revision."""
-    assert compare(connection, _view({"tv": "/d/tv", "movies": ""}, {"x"}), NODE) == Work()
+    assert _compare(connection, _view({"tv": "/d/tv", "movies": ""}, {"x"}), NODE) == Work()
     assert labels.defined(connection, C) == {"movies": "", "tv": "/mnt/a/tv"}
     assert (labels.defined(connection, T), mirror.revision(connection)) == ({"x": ""}, 1)
-    assert compare(connection, _view({"tv": "/d/tv", "movies": ""}, {"x"}), NODE) == Work()
+    assert _compare(connection, _view({"tv": "/d/tv", "movies": ""}, {"x"}), NODE) == Work()
     assert mirror.revision(connection) == 1
 
 
 def test_of_unlike_save_paths_the_first_known_is_shown_and_no_node_is_changed(connection: Connection) -> None:
     """To change a node's would move torrents about."""
-    compare(connection, _view({"tv": "/d/tv"}), NODE)
-    assert compare(connection, _view({"tv": "/elsewhere"}), NodeSettings(name="b", url="http://b")) == Work()
+    _compare(connection, _view({"tv": "/d/tv"}), NODE)
+    assert _compare(connection, _view({"tv": "/elsewhere"}), NodeSettings(name="b", url="http://b")) == Work()
     assert labels.defined(connection, C) == {"tv": "/mnt/a/tv"}
 
 
@@ -61,8 +65,51 @@ def test_what_was_removed_is_not_taken_over_again(connection: Connection) -> Non
     """From the node that was away when it was."""
     labels.define(connection, C, {"old": ""}, revision=1)
     labels.drop(connection, C, ["old"], revision=2)
-    assert compare(connection, _view({"old": ""}), NODE).remove == {"old"}
+    assert _compare(connection, _view({"old": ""}), NODE).remove == {"old"}
     assert labels.defined(connection, C) == {}
+
+
+def test_what_was_removed_and_made_again_on_a_node_is_the_fleets_again(connection: Connection) -> None:
+    """The node was rid of it, so whoever has made it there since wants it; with the save path that it has now."""
+    labels.define(connection, C, {"old": "/was"}, revision=1)
+    labels.define(connection, T, {"x": ""}, revision=1)
+    labels.drop(connection, C, ["old"], revision=2)
+    labels.drop(connection, T, ["x"], revision=2)
+    known = NodeLabels()
+    assert known.compare(connection, _view({"old": ""}, {"x"}), NODE, anew=True).remove == {"old"}
+    assert known.compare(connection, _view(), NODE, anew=False) == Work()
+    assert known.compare(connection, _view({"old": "/d/new"}, {"x"}), NODE, anew=False) == Work()
+    assert labels.defined(connection, C) == {"old": "/mnt/a/new"}
+    assert set(labels.defined(connection, T)) == {"x"}
+
+
+@pytest.mark.parametrize("reason", ["the view begins anew", "it was removed a second time"])
+def test_what_a_node_may_only_have_from_earlier_is_taken_off_it(connection: Connection, reason: str) -> None:
+    """A node that restarts may come back with what it had; and one that was made and removed through us between two
+    polls is not of the node's own making."""
+    labels.define(connection, C, {"old": ""}, revision=1)
+    labels.drop(connection, C, ["old"], revision=2)
+    known = NodeLabels()
+    known.compare(connection, _view(), NODE, anew=True)
+    anew = reason == "the view begins anew"
+    if not anew:
+        labels.define(connection, C, {"old": ""}, revision=3)
+        labels.drop(connection, C, ["old"], revision=4)
+    assert known.compare(connection, _view({"old": ""}), NODE, anew=anew).remove == {"old"}
+    assert labels.defined(connection, C) == {}
+
+
+def test_what_a_torrent_comes_with_is_defined_once(connection: Connection) -> None:
+    """What is known keeps its save path and costs no revision; what was removed is there again; a category that no
+    qBittorrent accepts is none."""
+    labels.define(connection, C, {"tv": "/tv", "old": "/old"}, revision=1)
+    labels.drop(connection, C, ["old"], revision=2)
+    define_new(connection, "tv", "")
+    define_new(connection, "a//b", " , ")
+    assert mirror.revision(connection) == 0
+    define_new(connection, "old", "x, y,x")
+    assert labels.defined(connection, C) == {"old": "", "tv": "/tv"}
+    assert (set(labels.defined(connection, T)), mirror.revision(connection)) == ({"x", "y"}, 1)
 
 
 def _told(work: Work, refused: frozenset[str] = frozenset()) -> list[tuple[str, dict[str, str]]]:
