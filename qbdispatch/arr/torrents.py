@@ -119,6 +119,8 @@ def _detail(kind: str) -> Response:
 
 
 def _with(entry: Entry, extras: list[str]) -> str:
+    """The row; without those of the extras that nobody knows while its node is away: an empty list would tell clients
+    that the torrent has no files."""
     if not extras:
         return entry.text
     row: dict[str, Any] = dict(entry.row)
@@ -126,7 +128,7 @@ def _with(entry: Entry, extras: list[str]) -> str:
         try:
             found = services().actions.detail(entry, kind, {})
         except NodeError:
-            found = []
+            continue
         row[kind] = [one for one in found if not str(one.get("url", "")).startswith(_NO_TRACKER)]
     return json.dumps(row)
 

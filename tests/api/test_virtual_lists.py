@@ -203,3 +203,19 @@ def test_details_of_a_node_that_is_away_are_as_last_known_or_an_error(
         assert virtual.json("torrents/properties", hash=seen)["save_path"] == "/downloads"
         assert virtual.get("torrents/files", hash=unseen).status_code == 503
     assert node.cut == cut_before  # its watcher alone tries it
+
+
+def test_a_list_with_files_says_nothing_of_files_that_nobody_knows(
+    nodes: list[SwitchedNode], worker: Callable[[], Virtual]
+) -> None:
+    """Trap 1: an empty list would tell clients that the torrent has none; without one they ask for it by itself."""
+    seen, unseen = (nodes[1].have(make_torrent("t", GIB)).hash for _ in range(2))
+    for hash_ in (seen, unseen):
+        nodes[1].documents[hash_, "files"] = [{"name": "t", "index": 0}]
+    virtual = worker()
+    virtual.poll(*nodes)
+    virtual.json("torrents/files", hash=seen)
+    nodes[1].down = True
+    rows = virtual.rows(includeFiles="true", includeTrackers="true")
+    assert (rows[seen]["files"], "trackers" in rows[seen]) == ([{"name": "t", "index": 0}], False)
+    assert rows[unseen].keys() & {"files", "trackers"} == set()
