@@ -41,7 +41,10 @@ def invalid(error: ValidationError) -> Response:
 
 
 def _submission() -> Submission:
-    content = next((file.read() for file in request.files.values()), None)
+    files = [file for _, file in request.files.items(multi=True)]
+    if len(files) > 1:
+        raise ValidationError(f"Upload one torrent at a time (got {len(files)}).", "torrent")
+    content = files[0].read() if files else None
     return read_submission(_fields(), content, services().settings.fetch)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from werkzeug.datastructures import MultiDict
 
 from qbdispatch.services import EXTENSION
 from tests.rig.disks import GIB
@@ -200,3 +201,14 @@ def test_without_the_store_the_client_is_asked_to_come_again(client: FlaskClient
     assert answer.json is not None
     assert (answer.status_code, answer.json["status"], "Retry-After" in answer.headers) == (503, "failed", True)
     assert node.add_requests == []
+
+
+def test_of_two_uploads_none_is_passed_over_in_silence(client: FlaskClient, node: ScriptedNode) -> None:
+    """The answer has room for one torrent only: 422, and nothing is placed."""
+    contents = [make_torrent(f"t{number}", GIB).data for number in range(2)]
+    for names in (("torrent", "torrent"), ("torrent", "other")):
+        form = MultiDict((name, (io.BytesIO(content), "a")) for name, content in zip(names, contents, strict=True))
+        answer = client.post("/submit", data=form, content_type="multipart/form-data")
+        assert answer.json is not None
+        assert (answer.status_code, set(answer.json["errors"])) == (422, {"torrent"})
+    assert node.adds == []
