@@ -18,13 +18,14 @@ from qbdispatch.scoring.model import Policy
 from qbdispatch.services import services
 from qbdispatch.store import decisions, facts
 from qbdispatch.torrents.source import InfoHashes
-from qbdispatch.web import add_json_errors, json_error, require_admin_key
+from qbdispatch.web import add_json_errors, json_error, refuse_other_sites, require_admin_key
 
 MAX_DECISIONS = 500
 MOST_HOURS = 8760
 HOUR_SECONDS = 3600.0
 admin = Blueprint("admin", __name__)
 add_json_errors(admin)
+admin.before_request(refuse_other_sites)
 _OPEN = frozenset({"admin.alive", "admin.ready"})
 
 

@@ -16,7 +16,7 @@ from qbdispatch.arr.reply import text
 from qbdispatch.config.settings import AuthSettings
 from qbdispatch.dispatch import attempts
 from qbdispatch.services import Services, services
-from qbdispatch.web import client_address
+from qbdispatch.web import client
 
 COOKIE = "SID"
 SESSION_SECONDS = 24 * 3600
@@ -28,13 +28,13 @@ BANNED = "Your IP address has been banned after too many failed authentication a
 def login() -> Response:
     """`Ok.` and a cookie, or `Fails.`, both with status 200 as in qBittorrent up to 5.1; 403 for too many failures."""
     found = services()
-    limited, client = _is_configured(found.settings.auth), client_address()
-    if limited and not attempts.may_try(found.store, DOOR, client):
+    limited, asking = _is_configured(found.settings.auth), client()
+    if limited and not attempts.may_try(found.store, DOOR, asking):
         return text(BANNED, 403)
     if not _right(found, request.form.get("username", ""), request.form.get("password", "")):
         return text("Fails.")
     if limited:
-        attempts.succeeded(found.store, DOOR, client)
+        attempts.succeeded(found.store, DOOR, asking)
     response = text("Ok.")
     session = _serializer(found).dumps(secrets.token_hex(8))
     response.set_cookie(COOKIE, session, httponly=True, path="/", samesite="Strict")

@@ -12,6 +12,7 @@ from qbdispatch.arr.changes import View
 from qbdispatch.arr.reply import text
 from qbdispatch.dispatch.actions import ActionFailed
 from qbdispatch.store.engine import StoreUnavailable
+from qbdispatch.web import refuse_other_sites
 
 READS: dict[str, View] = {
     "app/version": application.version,
@@ -85,6 +86,7 @@ WRITES: dict[str, View] = {
 }
 
 arr = Blueprint("arr", __name__, url_prefix="/api/v2")
+arr.before_request(refuse_other_sites)
 arr.before_request(auth.require_session)
 arr.before_request(values.require_form)
 for _path, _view in READS.items():

@@ -13,9 +13,10 @@ from qbdispatch.dispatch.dispatcher import RETRY_AFTER_SECONDS, Result
 from qbdispatch.dispatch.parse import read_submission
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.services import services
-from qbdispatch.web import add_json_errors, json_error, require_admin_key
+from qbdispatch.web import add_json_errors, json_error, refuse_other_sites, require_admin_key
 
 submit = Blueprint("submit", __name__)
+submit.before_request(refuse_other_sites)
 submit.before_request(require_admin_key)
 add_json_errors(submit)
 

@@ -14,7 +14,7 @@ from werkzeug.exceptions import Forbidden
 
 from qbdispatch.dispatch import attempts
 from qbdispatch.services import services
-from qbdispatch.web import client_address, has_admin_key, is_admin_key
+from qbdispatch.web import client, has_admin_key, is_admin_key
 
 COOKIE = "qbdispatch"
 SESSION_SECONDS = 7 * 24 * 3600
@@ -53,12 +53,12 @@ def login() -> Response:
     """Take the key from the form; ten wrong ones, and the next has to wait."""
     if is_in():
         return _home()
-    store, client = services().store, client_address()
-    if not attempts.may_try(store, DOOR, client):
+    store, asking = services().store, client()
+    if not attempts.may_try(store, DOOR, asking):
         return login_page(429, "Too many wrong keys from your address. Wait a minute, then try again.")
     if not is_admin_key(request.form.get("key", "")):
         return login_page(401, "That is not the key. It is dispatcher.admin_api_key in the configuration.")
-    attempts.succeeded(store, DOOR, client)
+    attempts.succeeded(store, DOOR, asking)
     response = _home()
     _set_cookie(response, secrets.token_hex(16))
     return response

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from qbdispatch.dispatch.attempts import FAILURES
+from qbdispatch.dispatch.attempts import FAILURES, NAMED_BY_ONE
 from qbdispatch.passwords import hash_password
 from tests.conftest import AppMaker
 from tests.unit.test_passwords import qbittorrent_hash
@@ -187,6 +187,22 @@ def test_a_peer_that_is_no_proxy_cannot_give_itself_another_name(guarded: Guarde
         peer = {"REMOTE_ADDR": "203.0.114.7"}
         told.append(client.post("/api/v2/auth/login", data=form, headers=headers, environ_base=peer).status_code)
     assert told == [200] * FAILURES + [403]
+
+
+def test_making_up_names_for_itself_does_not_help_a_host_of_the_private_network(guarded: Guarded) -> None:
+    """It cannot be told from a proxy; but all whom it names have a limit together, which no single one of them uses up:
+    a client that fails for long keeps nobody else behind the same proxy out."""
+    client = guarded().test_client()
+
+    def login(named: str, password: str = "wrong") -> int:
+        form, headers = {"username": "user", "password": password}, {"X-Forwarded-For": named}
+        return int(client.post("/api/v2/auth/login", data=form, headers=headers).status_code)
+
+    assert [login("10.0.0.1") for _ in range(2 * NAMED_BY_ONE)].count(200) < 2 * FAILURES
+    assert login("10.0.0.2", "pass") == 200
+    told = [login(f"10.0.1.{number}") for number in range(NAMED_BY_ONE)]
+    assert 0 < told.count(403) < NAMED_BY_ONE
+    assert login("10.0.0.3", "pass") == 403
 
 
 def test_right_logins_are_not_counted(guarded: Guarded) -> None:
