@@ -39,7 +39,8 @@ def info() -> Response:
         listed = select(entries, query)
     except InvalidSort as error:
         raise BadRequest(str(error)) from error
-    extras = [name for name, wanted in (("trackers", "includeTrackers"), ("files", "includeFiles")) if flag(wanted)]
+    wanted = [kind for kind, option in (("trackers", "includeTrackers"), ("files", "includeFiles")) if flag(option)]
+    extras = {kind: services().actions.extras(listed, kind) for kind in wanted if listed}
     return json_text("[" + ",".join(_with(entry, extras) for entry in listed) + "]")
 
 
@@ -118,19 +119,18 @@ def _detail(kind: str) -> Response:
         return _failed(error)
 
 
-def _with(entry: Entry, extras: list[str]) -> str:
+def _with(entry: Entry, extras: dict[str, dict[str, Any]]) -> str:
     """The row; without those of the extras that nobody knows while its node is away: an empty list would tell clients
     that the torrent has no files."""
     if not extras:
         return entry.text
-    row: dict[str, Any] = dict(entry.row)
-    for kind in extras:
-        try:
-            found = services().actions.detail(entry, kind, {})
-        except NodeError:
-            continue
-        row[kind] = [one for one in found if not str(one.get("url", "")).startswith(_NO_TRACKER)]
-    return json.dumps(row)
+    known = {kind: found[entry.hash] for kind, found in extras.items() if entry.hash in found}
+    shown = {kind: [one for one in listed if not _is_no_tracker(one)] for kind, listed in known.items()}
+    return json.dumps(entry.row | shown)
+
+
+def _is_no_tracker(one: dict[str, Any]) -> bool:
+    return str(one.get("url", "")).startswith(_NO_TRACKER)
 
 
 def _failed(error: NodeError) -> Response:

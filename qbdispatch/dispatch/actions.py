@@ -7,15 +7,14 @@ shows it.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 
-from qbdispatch.dispatch.access import Fleet, NodeAccess
+from qbdispatch.dispatch.access import Fleet, NodeAccess, at_once
 from qbdispatch.dispatch.detailing import KEPT, keep_detail, last_known, outward_detail, properties_from_row
+from qbdispatch.dispatch.extras import extras
 from qbdispatch.dispatch.held_actions import HeldActions, NotWhileHeld
 from qbdispatch.dispatch.holding import HELD
 from qbdispatch.dispatch.library import Entry, Library
@@ -26,7 +25,6 @@ from qbdispatch.store import claims, mirror, placements, snapshots, vanished
 from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes
 
-Answer = TypeVar("Answer")
 ALL = "all"
 CONFLICT = 409
 WAITS = "the torrent waits for a node with room; ask again when it has one"
@@ -165,6 +163,10 @@ class Actions:
             keep_detail(self._store, entry, kind, shown)
         return shown
 
+    def extras(self, entries: Sequence[Entry], kind: str) -> dict[str, Any]:
+        """`torrents/<kind>` of these torrents by hash, without those of which nobody knows it."""
+        return extras(self._store, self._fleet, entries, kind)
+
     def change_one(self, entry: Entry, endpoint: str, fields: Mapping[str, str]) -> None:
         """A call that takes a single `hash`, on every node that has a copy. Raises `ActionFailed`."""
         self.on_torrents(endpoint, entry.hash, fields, key="hash")
@@ -227,7 +229,7 @@ class Actions:
             access.require_up()
             act(access, self._as_listed_now(access, found[name]))
 
-        failures = _at_once(lambda name: _failure(lambda: act_there(name)), list(found))
+        failures = at_once(lambda name: _failure(lambda: act_there(name)), list(found))
         raised = {name: error for name, error in zip(found, failures, strict=True) if error is not None}
         conflicts = [error for error in raised.values() if isinstance(error, NodeRefused) and error.status == CONFLICT]
         if raised and (len(raised) > len(conflicts) or len(conflicts) == len(found)):
@@ -268,13 +270,6 @@ class Actions:
                 if live is not None and live.node == node:
                     claims.release(connection, [live.id])
                 claims.give_up_doubts(connection, hashes)
-
-
-def _at_once(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]:
-    if len(names) < 2:
-        return [ask(name) for name in names]
-    with ThreadPoolExecutor(len(names), thread_name_prefix="action") as pool:
-        return [future.result() for future in [pool.submit(copy_context().run, ask, name) for name in names]]
 
 
 def _json(answer: requests.Response) -> Any:

@@ -2,7 +2,7 @@
 
 Facts from qBittorrent's sources: `pause` and `resume` became `stop` and `start` in 5.0, where the old names are 404.
 `setShareLimits` refuses a call that lacks one of its fields, and got one more in 4.6 and two more after 5.1; older
-versions ignore what they do not know. `setTags` came with 5.1.
+versions ignore what they do not know. `setTags` came with 5.1, and so did trackers in `torrents/info`; files with 5.2.
 """
 
 import re
@@ -21,6 +21,7 @@ _SHARE_LIMITS = {
     "shareLimitAction": "Default",
     "shareLimitsMode": "Default",
 }
+_LISTED = {"trackers": ("includeTrackers", (5, 1)), "files": ("includeFiles", (5, 2))}
 _PATH_FIELDS = frozenset({"location", "path", "savePath", "downloadPath", "savepath"})
 
 
@@ -33,6 +34,12 @@ def parse_version(text: str) -> Version:
 def modern_name(endpoint: str) -> str:
     """The name since 5.0 of an endpoint that a client may call by its old one."""
     return _OLD_NAMES.get(endpoint, endpoint)
+
+
+def listing_option(kind: str, version: Version) -> str | None:
+    """The field with which `torrents/info` of this version tells each torrent's trackers or files as well, if any."""
+    option, since = _LISTED[kind]
+    return option if version >= since else None
 
 
 def in_dialect(

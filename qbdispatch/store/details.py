@@ -13,6 +13,11 @@ def get(connection: Connection, hash_: str, kind: str) -> Any:
     return connection.execute(query).scalar()
 
 
+def kept(connection: Connection, kind: str) -> set[str]:
+    """The hashes of which something of this kind is kept."""
+    return set(connection.execute(select(details.c.hash).where(details.c.kind == kind)).scalars())
+
+
 def purge(connection: Connection) -> None:
     """Drop what is kept of torrents that the mirror has forgotten."""
     connection.execute(delete(details).where(details.c.hash.not_in(select(mirror.c.hash))))

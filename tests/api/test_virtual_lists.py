@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -205,17 +206,88 @@ def test_details_of_a_node_that_is_away_are_as_last_known_or_an_error(
     assert node.cut == cut_before  # its watcher alone tries it
 
 
-def test_a_list_with_files_says_nothing_of_files_that_nobody_knows(
+def test_trackers_and_files_come_with_the_list_for_a_call_or_two_to_each_node(
     nodes: list[SwitchedNode], worker: Callable[[], Virtual]
 ) -> None:
-    """Trap 1: an empty list would tell clients that the torrent has none; without one they ask for it by itself."""
-    seen, unseen = (nodes[1].have(make_torrent("t", GIB)).hash for _ in range(2))
-    for hash_ in (seen, unseen):
-        nodes[1].documents[hash_, "files"] = [{"name": "t", "index": 0}]
+    """Those that can list them are asked once, others once for each torrent; one torrent alone costs one call too."""
+    for node in nodes:
+        for number in range(20):
+            hash_ = node.have(make_torrent("t", GIB)).hash
+            node.documents[hash_, "trackers"] = [{"url": f"http://{node.name}/{number}", "status": 2}]
+            node.documents[hash_, "files"] = [{"name": str(number), "index": 0}]
+    without_metadata = _one_each(nodes)
     virtual = worker()
     virtual.poll(*nodes)
-    virtual.json("torrents/files", hash=seen)
-    nodes[1].down = True
-    rows = virtual.rows(includeFiles="true", includeTrackers="true")
-    assert (rows[seen]["files"], "trackers" in rows[seen]) == ([{"name": "t", "index": 0}], False)
-    assert rows[unseen].keys() & {"files", "trackers"} == set()
+    before = [node.calls.copy() for node in nodes]
+    rows = virtual.rows(includeTrackers="True", includeFiles="true")
+    for node in nodes:
+        for hash_ in node.torrents_by_hash:
+            told = [node.documents.get((hash_, kind), []) for kind in ("trackers", "files")]
+            assert [rows[hash_]["trackers"], rows[hash_]["files"]] == told
+    assert [rows[hash_]["files"] for hash_ in without_metadata] == [[]] * 3
+    made = [sum((node.calls - known).values()) for node, known in zip(nodes, before, strict=True)]
+    assert {node.version: count for node, count in zip(nodes, made, strict=True)} == {
+        "4.5.2": 42,
+        "5.1.0": 22,
+        "5.3.0": 2,
+    }
+    one = next(iter(nodes[1].torrents_by_hash))
+    asked = nodes[1].calls.total()
+    assert virtual.rows(hashes=one, includeTrackers="true")[one]["trackers"] == rows[one]["trackers"]
+    assert nodes[1].calls.total() == asked + 1
+    assert "trackers" not in virtual.rows(includeTrackers="false")[one]
+
+
+@pytest.mark.parametrize("told", [None, {}, "x", [1], [None]])
+def test_what_is_no_list_of_trackers_is_left_out(
+    nodes: list[SwitchedNode], worker: Callable[[], Virtual], told: Any
+) -> None:
+    """Rather than spoiling the list of all nodes."""
+    hashes = _one_each(nodes)
+    nodes[0].documents[hashes[0], "trackers"] = nodes[1].documents[hashes[1], "trackers"] = told
+    virtual = worker()
+    virtual.poll(*nodes)
+    rows = virtual.rows(includeTrackers="true")
+    assert [hash_ for hash_ in hashes if "trackers" in rows[hash_]] == hashes[2:]
+
+
+def test_a_slow_old_node_does_not_hold_up_the_list(nodes: list[SwitchedNode], worker: Callable[[], Virtual]) -> None:
+    """Clients give up after 15 s: what it has not told by then is left out, and told from memory the next time."""
+    hashes = [nodes[0].have(make_torrent("t", GIB)).hash for _ in range(30)]
+    for hash_ in hashes:
+        nodes[0].documents[hash_, "trackers"] = [{"url": "http://tracker"}]
+    virtual = worker()
+    virtual.poll(*nodes)
+    nodes[0].delay_seconds["torrents/trackers"] = 0.5
+    began = time.monotonic()
+    told = [hash_ for hash_, row in virtual.rows(includeTrackers="true").items() if row.get("trackers")]
+    assert time.monotonic() - began < 12
+    assert 0 < len(told) < len(hashes)
+    nodes[0].down = True
+    assert {hash_ for hash_, row in virtual.rows(includeTrackers="true").items() if row.get("trackers")} == set(told)
+
+
+@pytest.mark.parametrize("reads", ["its files", "the list"])
+def test_a_list_with_files_says_nothing_of_files_that_nobody_knows(
+    nodes: list[SwitchedNode], worker: Callable[[], Virtual], reads: str
+) -> None:
+    """Trap 1: an empty list would tell clients that the torrent has none; without one they ask for it by itself. What
+    was told once is told again, however it was asked for."""
+    node = nodes[1]
+    seen, unseen = (node.have(make_torrent("t", GIB)).hash for _ in range(2))
+    for hash_ in (seen, unseen):
+        node.documents[hash_, "files"] = [{"name": "t", "index": 0}]
+    virtual = worker()
+    virtual.poll(*nodes)
+    if reads == "the list":
+        virtual.rows(hashes=seen, includeFiles="true")
+    else:
+        virtual.json("torrents/files", hash=seen)
+    node.down = True
+    for noticed in (False, True):
+        if noticed:
+            virtual.poll(node)
+        rows = virtual.rows(includeFiles="true", includeTrackers="true")
+        assert (rows[seen]["files"], "trackers" in rows[seen]) == ([{"name": "t", "index": 0}], False)
+        assert rows[unseen].keys() & {"files", "trackers"} == set()
+        assert virtual.json("torrents/files", hash=seen) == [{"name": "t", "index": 0}]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Fields = Mapping[str, str]
 Action = Callable[["ScriptedNode", list[Row], Fields], Response | None]
 DETAILS = ("properties", "files", "trackers", "webseeds", "pieceStates", "pieceHashes")
+_LISTED = (("trackers", "includeTrackers", (5, 1)), ("files", "includeFiles", (5, 2)))
 _LIMITS = ("ratioLimit", "seedingTimeLimit")
 # fmt: off
 _NO_EFFECT = (
@@ -35,7 +36,7 @@ def answer(node: ScriptedNode, endpoint: str, method: str, values: Fields) -> Re
         return text_answer("0")
     name = endpoint.removeprefix("torrents/")
     if name == "info":
-        return _info(node, values.get("hashes"))
+        return _info(node, values)
     if name == "categories":
         return json_answer(node.categories)
     if name in DETAILS:
@@ -52,10 +53,19 @@ def answer(node: ScriptedNode, endpoint: str, method: str, values: Fields) -> Re
     return action(node, list(_chosen(node, values)), values) or text_answer("")
 
 
-def _info(node: ScriptedNode, hashes: str | None) -> Response:
-    asked = None if hashes is None else set(hashes.lower().split("|"))
+def _info(node: ScriptedNode, values: Fields) -> Response:
+    asked = set(values["hashes"].lower().split("|")) if "hashes" in values else None
     rows = node.torrents_by_hash.items()
-    return json_answer([row | {"hash": key} for key, row in rows if asked is None or key in asked])
+    return json_answer(
+        [row | {"hash": key} | _listed(node, key, values) for key, row in rows if asked is None or key in asked]
+    )
+
+
+def _listed(node: ScriptedNode, key: str, values: Fields) -> Row:
+    """What comes with the row where asked for; a torrent without metadata has no files there."""
+    wanted = [kind for kind, option, since in _LISTED if option in values and node.numbers >= since]
+    found = {kind: node.documents.get((key, kind), []) for kind in wanted}
+    return {kind: told for kind, told in found.items() if told != [] or kind != "files"}
 
 
 def _detail(node: ScriptedNode, kind: str, torrent_hash: str) -> Response:
