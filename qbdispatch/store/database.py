@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from qbdispatch.store.tables import storable
+
 BUSY_SECONDS = 10.0
 """How long a caller waits for its turn before it is told that the store is too busy."""
 
@@ -34,8 +36,18 @@ class Database:
 
 
 def json_text(value: Any) -> str:
-    """JSON that every database takes: a node may answer NaN or Infinity, which become null."""
+    """JSON that every database takes and can look into: NaN or Infinity, which a node may answer, become null, and text
+    is as `storable` makes it."""
     try:
-        return json.dumps(value, allow_nan=False)
+        text = json.dumps(value, allow_nan=False)
     except ValueError:
-        return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None))
+        text = json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None))
+    return json.dumps(_storable(json.loads(text))) if "\\u0000" in text or "\\ud" in text else text
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(name): _storable(one) for name, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list) else value

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
-from qbdispatch.store.tables import counters, mirror, mirror_nodes
+from qbdispatch.store.tables import counters, mirror, mirror_nodes, storable
 
 _BATCH = 300  # SQLite takes some hundred values in one statement on every version
 _REVISION, _FLOOR, _NEXT_FLOOR, _FLEET = "mirror", "mirror_floor", "mirror_next_floor", "mirror_fleet"
@@ -110,7 +110,8 @@ def remove(
 
 def any_in_folder(connection: Connection, node: str, paths: Sequence[str]) -> bool:
     """Whether the node lists a torrent whose save path, as the node names it, is one of these."""
-    mine = and_(mirror.c.node == node, mirror.c.gone.is_(False), mirror.c.row["save_path"].as_string().in_(paths))
+    stored = [storable(path) for path in paths]
+    mine = and_(mirror.c.node == node, mirror.c.gone.is_(False), mirror.c.row["save_path"].as_string().in_(stored))
     return connection.execute(select(mirror.c.node_id).where(mine).limit(1)).first() is not None
 
 

@@ -55,7 +55,7 @@ def test_each_revision_brings_what_changed_after_it_and_nothing_else(connection:
 
 def test_workers_share_rows_and_revisions(store: Store, second: Store) -> None:
     """What one writes the other reads, every field of the row with its type, on the node it is on alone."""
-    row: dict[str, Any] = {"name": "ä \ud800", "ratio": 0.5, "private": None, "seq_dl": True, "size": 2**40}
+    row: dict[str, Any] = {"name": "ä \U0001f3ac", "ratio": 0.5, "private": None, "seq_dl": True, "size": 2**40}
     with store.write() as connection:
         _put(connection, A, **row)
         _put(connection, A, node="b")
@@ -164,3 +164,16 @@ def test_details_are_kept_as_long_as_the_mirror_remembers_the_torrent(connection
         mirror.purge(connection)
         details.purge(connection)
     assert (details.get(connection, A, "trackers"), details.get(connection, B, "files")) == (None, [4])
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\udc00\ud800", "\\u0000\0"])
+def test_a_row_with_text_that_databases_refuse_does_not_hide_the_others(connection: Connection, odd: str) -> None:
+    """PostgreSQL would take it and then fail to look into any row of that node: no add by path would go through."""
+    rows = [
+        mirror.Listed("1" * 40, "1" * 40, {"save_path": f"/a{odd}", "name": "\U0001f3ac \\u0000", odd: [odd, 1]}),
+        mirror.Listed("2" * 40, "2" * 40, {"save_path": "/b"}),
+    ]
+    mirror.put(connection, "a", rows, revision=1, seen_at=1.0)
+    found = {path: mirror.any_in_folder(connection, "a", [path]) for path in (f"/a{odd}", "/b", "/c")}
+    assert found == {f"/a{odd}": True, "/b": True, "/c": False}
+    assert mirror.node_rows(connection, "a")["1" * 40].row["name"] == "\U0001f3ac \\u0000"
