@@ -104,8 +104,13 @@ def find_fault(path: Path) -> str | None:
 
 def is_damage(error: BaseException | None) -> bool:
     """Whether this is SQLite's way to say that a file is no sound database."""
+    return primary_code(error) in _DAMAGED
+
+
+def primary_code(error: BaseException | None) -> int:
+    """What SQLite says went wrong, without the details that it may add; 0 for an error that is not SQLite's."""
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(code, int) and code & 0xFF in _DAMAGED
+    return code & 0xFF if isinstance(code, int) else 0
 
 
 def _rebuild(path: Path, rebuilt: Path, make: Make) -> dict[str, int]:

@@ -5,6 +5,7 @@ WAL mode: readers never wait for the writer, and `BEGIN IMMEDIATE` lets only one
 leader's next poll of the nodes makes good.
 """
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -22,10 +23,10 @@ READERS = 50
 
 
 def open_database(url: str) -> Database:
-    """Raises `StoreUnavailable` where the file's folder does not exist; the file is opened on first use."""
+    """Raises `StoreUnavailable` where the file cannot be used; it is opened on first use."""
     file = make_url(url).database
-    if file and not Path(file).parent.is_dir():
-        raise StoreUnavailable(f"the store's folder {Path(file).parent} does not exist; create it")
+    if file and (obstacle := _obstacle(Path(file))):
+        raise StoreUnavailable(obstacle)
     engine = create_engine(
         url,
         pool_size=20,
@@ -46,6 +47,23 @@ def open_database(url: str) -> Database:
         is_away=_never,  # it fails at once, so there is nothing to be spared
         describe=lambda error: trouble.sentence(error.orig or error),
     )
+
+
+def _obstacle(file: Path) -> str | None:
+    """What keeps this process from using the file. SQLite itself would say little of it, and of a file that may only
+    be read nothing before the first change."""
+    folder = file.parent
+    if not folder.is_dir():
+        return f"the store's folder {folder} does not exist; create it"
+    if file.is_dir():
+        return f"the store's file {file} is a folder; name a file in database_url, or remove the folder"
+    for path in (folder, *(Path(f"{file}{ending}") for ending in ("", "-wal", "-shm"))):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+            return (
+                f"the store needs to read and write {path}, which the user with the id {os.geteuid()} may not: give it"
+                " to that user (chown), and see that its disk is not mounted read-only"
+            )
+    return None
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -8,7 +8,9 @@ from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 
 from qbdispatch.errors import QbdispatchError
-from qbdispatch.store.damage import is_damage
+from qbdispatch.store.damage import is_damage, primary_code
+
+_DISK_STATES = {sqlite3.SQLITE_FULL: "is full", sqlite3.SQLITE_IOERR: "is full or fails"}
 
 
 def sentence(cause: BaseException) -> str:
@@ -18,9 +20,9 @@ def sentence(cause: BaseException) -> str:
             f"the store's file is damaged ({cause}): restart qbdispatch; it then puts the file aside and makes a new"
             " one from what can be read and from the nodes"
         )
-    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+    if (state := _DISK_STATES.get(primary_code(cause))) is not None:
         return (
-            f"the disk that holds the store, the folder of database_url, is full ({cause}): make room there; nothing"
+            f"the disk that holds the store, the folder of database_url, {state} ({cause}): make room there; nothing"
             " is placed until then"
         )
     return f"the store does not answer: {cause}"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from qbdispatch.store.engine import Store, StoreUnavailable
 from tests.conftest import AppMaker, node_entry, poll
 from tests.rig.disks import GIB, Disk, why_no_mounts
 from tests.rig.scripted import ScriptedNode
@@ -58,6 +59,18 @@ def test_a_full_disk_is_named_and_survived(
     poll(app)
     assert [submit(client, one.magnet)[0] for one in made] == [200] * len(made)
     assert node.torrents_by_hash.keys() == {one.v1 for one in made}
+
+
+def test_a_start_on_a_full_disk_is_told_why_it_fails(disk: Disk) -> None:
+    """SQLite needs room for its companions even to read; with room made all is there."""
+    url = f"sqlite:///{disk.path}/store.sqlite3"
+    Store(url).close()
+    filler = disk.path / "filler"
+    _fill(filler, disk)
+    with pytest.raises(StoreUnavailable, match=r"the disk that holds the store, .* is full"):
+        Store(url)
+    filler.unlink()
+    Store(url).close()
 
 
 def _fill(filler: Path, disk: Disk) -> None:

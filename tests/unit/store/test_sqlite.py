@@ -1,14 +1,19 @@
 """What is peculiar to a store in a SQLite file."""
 
+import os
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from qbdispatch.store.engine import Store, StoreUnavailable
 from tests.unit.store.builders import claim, hybrid
+
+NOBODY = 65534
 
 
 def test_what_was_committed_is_in_a_file_that_others_can_read(store: Store, tmp_path: Path) -> None:
@@ -43,8 +48,36 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     """As happens when a container mounts a path that does not exist."""
-    with pytest.raises(StoreUnavailable, match="unable to open"):
+    with pytest.raises(StoreUnavailable, match=f"{tmp_path} is a folder; name a file"):
         Store(f"sqlite:///{tmp_path}")
+
+
+@contextmanager
+def unprivileged() -> Iterator[int]:
+    """Where root runs the tests, be somebody whom permissions concern; yields the user's id."""
+    before = os.geteuid()
+    os.seteuid(before or NOBODY)
+    try:
+        yield os.geteuid()
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.parametrize(("ending", "mode"), [("", 0o444), ("", 0o000), ("-wal", 0o444), (None, 0o555)])
+def test_what_may_not_be_written_is_named_at_start(ending: str | None, mode: int) -> None:
+    """The file, one of its companions, or the folder; SQLite would take a read-only file for a good one until the
+    first change."""
+    with tempfile.TemporaryDirectory(prefix="qbd-store-") as folder:  # all may enter it, unlike `tmp_path`
+        path = Path(folder, "store.sqlite3")
+        Store(f"sqlite:///{path}").close()
+        path.parent.chmod(0o777)
+        path.chmod(0o666)
+        locked = path.parent if ending is None else Path(f"{path}{ending}")
+        locked.touch()
+        locked.chmod(mode)
+        with unprivileged() as user, pytest.raises(StoreUnavailable) as caught:
+            Store(f"sqlite:///{path}")
+        assert f"needs to read and write {locked}, which the user with the id {user} may not" in str(caught.value)
 
 
 def test_a_writer_that_waits_in_vain_is_told_why(store: Store, tmp_path: Path) -> None:
