@@ -85,8 +85,9 @@ def has_room(question: Question) -> Rejection | None:
     """The torrent must fit above the node's floor, after all that is still to be written and is claimed."""
     node, room, size = question.node, question.room, question.request.size_bytes
     if room is None:
-        why = f"; {node.fault_detail}" if node.fault is None and node.fault_detail else ""
-        return Rejection(Reason.MISSING_FREE_SPACE, f"its free space is not known{why}")
+        why = node.fault_detail if node.fault is None else ""
+        why = why or "see that its save path exists and its disk is mounted"
+        return Rejection(Reason.MISSING_FREE_SPACE, f"its free space is not known; {why}")
     floor = f"the floor of {node.min_free_bytes / GIB:.1f} GB"
     if room < node.min_free_bytes:
         return Rejection(Reason.BELOW_MIN_FREE_SPACE, f"{room / GIB:.1f} GB effectively free is below {floor}")

@@ -6,73 +6,29 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from qbdispatch.dispatch.dispatcher import Status
 from qbdispatch.nodes.bounded import MOST_BYTES
-from qbdispatch.nodes.errors import REMEDIES, Cause
-from qbdispatch.scoring.model import Reason
+from qbdispatch.nodes.errors import Cause
+from tests.faults.cases import ODD, UNTIL_MENDED, WRONG_URLS, Case
 from tests.faults.conftest import BenchMaker, shown
 from tests.rig import scripted_faults as faults
 from tests.rig.disks import GIB
+from tests.rig.processes import wait_until
 from tests.rig.scripted_faults import FaultyNode
 from tests.rig.swarm import make_torrent
-from tests.unit.dispatch.bench import Bench
+from tests.unit.dispatch.bench import Bench, put
 
-TIMEOUT_SECONDS = 0.4
+EVERY_CASE = [*UNTIL_MENDED, *WRONG_URLS, *ODD]
 FLOOR_SECONDS = 0.005
 CALLS = 60
 
 
-@dataclass(frozen=True)
-class Case:
-    """A fault, what it is to be called, and the code under which the node is out."""
-
-    name: str
-    fault: faults.Fault
-    cause: Cause
-    code: Reason = Reason.UNREACHABLE
-
-
-UNTIL_MENDED = [
-    Case("hung", faults.hang, Cause.TIMEOUT),
-    Case("drops connections", faults.drop, Cause.DROPPED),
-    Case("login page of a proxy", faults.page(200), Cause.NOT_QBITTORRENT),
-    Case("bad gateway", faults.page(502), Cause.SERVER_ERROR),
-    Case("redirects", faults.page(302, Location="/login"), Cause.NOT_QBITTORRENT),
-    Case("redirects for good", faults.page(308, Location="https://elsewhere.test/"), Cause.NOT_QBITTORRENT),
-    Case("not found", faults.page(404), Cause.REFUSED),
-    Case("ends in the middle of JSON", faults.body('{"rid": 1, "torrents": {'), Cause.TRUNCATED),
-    Case("ends before its length", faults.cut_short, Cause.TRUNCATED),
-    Case("JSON of another kind", faults.body("[1, 2]"), Cause.NOT_QBITTORRENT),
-    Case("JSON that says it is a page", faults.body('{"rid": 1}', "text/html"), Cause.NOT_QBITTORRENT),
-    Case("a page that says it is JSON", faults.body(faults.LOGIN_PAGE), Cause.NOT_QBITTORRENT),
-    Case("endless JSON", faults.endless, Cause.TOO_LARGE),
-    Case("announces too much", faults.announced, Cause.TOO_LARGE),
-    Case("unpacks to too much", faults.bomb, Cause.TOO_LARGE),
-    Case("drips its body", faults.drip_body, Cause.TIMEOUT),
-    Case("drips its head", faults.drip_head, Cause.TIMEOUT),
-    Case("banned us", faults.body(""), Cause.BANNED, Reason.AUTH_FAILED),
-]
-SLOW = Case("each call just within its limit", faults.drop, Cause.SLOW)
-CASES = pytest.mark.parametrize("case", UNTIL_MENDED, ids=lambda case: case.name.replace(" ", "-"))
-
-
 def _bench(make_bench: BenchMaker, nodes: dict[str, FaultyNode], case: Case) -> Bench:
-    """What is too large gets the time to become so."""
-    return make_bench(nodes, timeout_s=20 if case.cause is Cause.TOO_LARGE else TIMEOUT_SECONDS)
-
-
-def _break(case: Case, node: FaultyNode) -> None:
-    if case.cause is Cause.BANNED:
-        node.unauthorised = True
-    elif case is SLOW:
-        node.delay_seconds["*"] = 0.9 * TIMEOUT_SECONDS
-    else:
-        node.fault = case.fault
+    return make_bench(nodes, **case.settings_for(nodes["bad"]))
 
 
 def _mend(bench: Bench, node: FaultyNode) -> None:
@@ -84,21 +40,26 @@ def _codes(document: dict[str, Any]) -> list[str]:
     return [reason["code"] for reason in document["reasons"]]
 
 
-@CASES
+def test_each_cause_is_among_the_cases() -> None:
+    """None can be added without these tests."""
+    assert {case.cause for case in EVERY_CASE if case.cause} == set(Cause)
+
+
+@pytest.mark.parametrize("case", UNTIL_MENDED, ids=str)
 def test_a_fault_has_a_code_a_cause_and_advice_and_ends_with_the_next_good_answer(
     make_bench: BenchMaker, nodes: dict[str, FaultyNode], case: Case
 ) -> None:
     """In time, with all figures of the back-off; what is submitted meanwhile goes to the other node."""
     bench = _bench(make_bench, nodes, case)
     bad, seen = nodes["bad"], shown(bench)["last_seen"]
-    _break(case, bad)
+    case.begin(bad)
     started = time.monotonic()
     pause = bench.watchers["bad"].tick()
     # The endless ones take what 64 MiB take on a busy machine; their own limits are tested below.
     assert time.monotonic() - started < (10 if case.cause is Cause.TOO_LARGE else 3)
     document = shown(bench)
     assert (document["cause"], _codes(document)[0], document["reachable"]) == (case.cause, case.code, False)
-    assert REMEDIES[case.cause].advice in document["error"]
+    assert case.advice in document["error"]
     assert (document["failures"], 0 <= document["retry_in_s"] <= pause, document["last_seen"] >= seen) == (
         1,
         True,
@@ -125,21 +86,31 @@ def _median_seconds(bench: Bench) -> float:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("case", [*UNTIL_MENDED, SLOW], ids=lambda case: case.name.replace(" ", "-"))
+@pytest.mark.parametrize("case", EVERY_CASE, ids=str)
 def test_nobody_else_is_slower_for_it(make_bench: BenchMaker, nodes: dict[str, FaultyNode], case: Case) -> None:
-    """While the watcher and the callers of the bad node suffer, a call to the good one takes at most twice as long."""
+    """While a new leader and the callers of the bad node suffer, which say what it is, a call to the good one takes at
+    most twice as long."""
+    bad = nodes["bad"]
+    for number in range(2):
+        put(bad, make_torrent(f"known {number}", GIB))
     bench = _bench(make_bench, nodes, case)
     before = _median_seconds(bench)
-    _break(case, nodes["bad"])
+    case.begin(bad)
     stop = threading.Event()
-    sufferer = threading.Thread(target=bench.watchers["bad"].run, args=(stop,))
+    sufferer = threading.Thread(target=bench.watcher("bad").run, args=(stop,))
     sufferer.start()
     try:
         during = _median_seconds(bench)
+        wait_until(lambda: _is_told(case, shown(bench)), 30, f"it to be called {case.cause}, {case.code}")
     finally:
         stop.set()
         sufferer.join()
     assert during <= 2 * max(before, FLOOR_SECONDS)
+
+
+def _is_told(case: Case, document: dict[str, Any]) -> bool:
+    causes = {document["cause"], *(warning.partition(":")[0] for warning in document["warnings"])}
+    return case.cause in causes and _codes(document)[:1] == ([case.code] if case.code else [])
 
 
 def test_an_endless_answer_is_read_up_to_the_limit_only(make_bench: BenchMaker, nodes: dict[str, FaultyNode]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -12,15 +10,17 @@ from flask import Flask
 
 from qbdispatch.config.settings import ArrSettings
 from qbdispatch.dispatch.dispatcher import Status
+from qbdispatch.dispatch.mirroring import CONFIRM_SECONDS
 from qbdispatch.dispatch.survey import survey_arr
 from qbdispatch.dispatch.watcher import LONGEST_PAUSE_SECONDS
 from qbdispatch.nodes.errors import REMEDIES, Cause
 from qbdispatch.store import mirror, placements
 from tests.conftest import AppMaker, node_entry, poll
+from tests.faults import cases
 from tests.faults.conftest import BenchMaker, shown
 from tests.rig import scripted_faults as faults
 from tests.rig.disks import GIB
-from tests.rig.processes import free_port
+from tests.rig.processes import wait_until
 from tests.rig.scripted_faults import FaultyNode
 from tests.rig.swarm import MadeTorrent, made_up_magnet, make_torrent
 from tests.unit.dispatch.bench import Bench, put
@@ -37,7 +37,7 @@ def _warnings(bench: Bench) -> list[str]:
 def test_a_slow_node_is_warned_of_and_still_used(make_bench: BenchMaker, nodes: Nodes) -> None:
     """Each call is within its limit; as soon as it is quick again the warning is gone."""
     bench = make_bench(nodes)
-    nodes["bad"].delay_seconds["*"] = 1.1
+    cases.answer_just_in_time(nodes["bad"])
     bench.watchers["bad"].tick()
     document = shown(bench)
     assert (document["excluded"], document["cause"], document["latency_ms"] >= 1100) == (False, None, True)
@@ -53,7 +53,7 @@ def test_a_slow_node_is_warned_of_and_still_used(make_bench: BenchMaker, nodes: 
 def test_a_clock_a_day_off_is_only_a_warning(make_bench: BenchMaker, nodes: Nodes, days: int, words: str) -> None:
     """Its space still counts, and is as fresh as it was; with the clock set right the warning is gone."""
     bench = make_bench(nodes)
-    nodes["bad"].say_date(format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True))
+    cases.set_clock(nodes["bad"], days)
     document = shown(bench)
     (warning,) = document["warnings"]
     assert words in warning
@@ -74,7 +74,7 @@ def test_a_date_that_is_none_is_no_warning(make_bench: BenchMaker, nodes: Nodes)
 def test_free_space_that_jumps_to_0_and_back_neither_overbooks_nor_flaps(make_bench: BenchMaker, nodes: Nodes) -> None:
     """The last figure holds for a while, with what is claimed and still to be written taken off it."""
     bench = make_bench(nodes)
-    nodes["bad"].free_bytes = 0
+    cases.lose_free_space(nodes["bad"])
     bench.poll("bad")
     assert bench.submit(make_torrent("t", 300 * GIB)).node == "bad"
     assert (bench.room_gib("bad"), shown(bench)["reasons"]) == (700, [])
@@ -85,12 +85,25 @@ def test_free_space_that_jumps_to_0_and_back_neither_overbooks_nor_flaps(make_be
     assert bench.room_gib("bad") == 700
 
 
+def test_a_node_that_never_tells_its_free_space_is_out_until_it_does(make_bench: BenchMaker, nodes: Nodes) -> None:
+    """To a new leader, who has no earlier figure, 0 says nothing; the reason says where to look."""
+    bench = make_bench(nodes)
+    cases.lose_free_space(nodes["bad"])
+    bench.poll("bad", full=True)
+    (reason,) = shown(bench)["reasons"]
+    assert reason["code"] == "missing_free_space"
+    assert "see that its save path exists and its disk is mounted" in reason["detail"]
+    assert bench.submit(make_torrent("t", GIB)).node == "good"
+    nodes["bad"].free_bytes = 1000 * GIB
+    bench.poll("bad")
+    assert shown(bench)["reasons"] == []
+    assert bench.submit(make_torrent("u", GIB)).node == "bad"
+
+
 def test_a_full_disk_takes_the_node_out_and_says_so(make_bench: BenchMaker, nodes: Nodes) -> None:
     """No free space and downloads in error; a new leader sees the same, and room made ends it."""
     bench = make_bench(nodes)
-    made = make_torrent("t", 10 * GIB)
-    put(nodes["bad"], made, state="error", amount_left=GIB)
-    nodes["bad"].free_bytes = 0
+    made = cases.fill_disk(nodes["bad"])
     bench.poll("bad", full=True)
     document = shown(bench)
     (reason,) = document["reasons"]
@@ -132,8 +145,7 @@ def test_after_a_restart_with_an_empty_or_partial_list_all_is_as_before(
     made = _placed(bench, [100 * GIB, 200 * GIB, 300 * GIB])
     room = bench.room_gib("bad")
     assert room == 400
-    whole = bad.restart()
-    bad.restart(**{made[0].hash: whole[made[0].hash]} if kept else {})
+    whole = cases.restart_with(bad, kept)
     bench.poll("bad", full=True)
     (warning,) = _warnings(bench)
     assert warning.startswith(f"list_incomplete: it does not list {3 - kept} of its torrents")
@@ -170,33 +182,38 @@ def test_a_torrent_whose_size_is_not_known_yet_survives_such_a_restart_too(
 
 
 def test_another_node_under_the_same_url_is_told_apart(make_bench: BenchMaker, nodes: Nodes) -> None:
-    """It lists none of the known torrents, but others."""
+    """It lists none of the known torrents, but others; with the right one back all is as before, once what the other
+    had is believed to be gone."""
     bench, bad = make_bench(nodes), nodes["bad"]
-    _placed(bench, [GIB, GIB])
-    bad.restart()
-    put(bad, make_torrent("stranger", GIB))
+    made = _placed(bench, [GIB, GIB])
+    room = bench.room_gib("bad")
+    whole = cases.replace(bad)
     bench.poll("bad", full=True)
     (warning,) = _warnings(bench)
     assert warning.startswith("replaced: it lists none of the 2 torrents")
+    assert REMEDIES[Cause.REPLACED].advice in warning
     assert (shown(bench)["excluded"], shown(bench)["cause"]) == (False, "replaced")
+    bad.restart(**whole)
+
+    def is_believed() -> bool:
+        bench.poll("bad")
+        return _warnings(bench) == []
+
+    wait_until(is_believed, 2 * CONFIRM_SECONDS, "the stranger to be believed gone")
+    assert ([bench.homes(one) for one in made], bench.room_gib("bad")) == ([["bad"]] * 2, room)
+    with bench.store.read() as connection:
+        assert mirror.node_rows(connection, "bad").keys() == whole.keys()
 
 
-@pytest.mark.parametrize(
-    ("url", "cause"),
-    [
-        ("http://127.0.0.1:{nobody}", Cause.REFUSED_CONNECTION),
-        ("http://no-such-node.invalid", Cause.NAME_NOT_FOUND),
-        ("https://127.0.0.1:{node}", Cause.TLS_FAILED),
-    ],
-)
+@pytest.mark.parametrize("case", cases.WRONG_URLS, ids=str)
 def test_a_wrong_url_is_told_with_what_to_do_and_ends_when_it_is_right(
-    make_bench: BenchMaker, nodes: Nodes, url: str, cause: Cause
+    make_bench: BenchMaker, nodes: Nodes, case: cases.Case
 ) -> None:
     """The other node takes what comes; the corrected configuration is another worker's."""
-    bench = make_bench(nodes, url=url.format(nobody=free_port(), node=nodes["bad"].port), timeout_s=2)
+    bench = make_bench(nodes, **case.settings_for(nodes["bad"]) | {"timeout_s": 2})
     document = shown(bench)
-    assert (document["cause"], document["reasons"][0]["code"]) == (cause, "unreachable")
-    assert REMEDIES[cause].advice in document["error"]
+    assert (document["cause"], document["reasons"][0]["code"]) == (case.cause, case.code)
+    assert case.advice in document["error"]
     assert bench.submit(make_torrent("t", GIB)).node == "good"
     assert shown(make_bench(nodes))["reasons"] == []
 
