@@ -1,5 +1,6 @@
 """How gunicorn serves qbdispatch: `gunicorn -c gunicorn.conf.py wsgi:app`, for gunicorn 23 and later."""
 
+import importlib
 import os
 import sys
 from typing import Any
@@ -10,7 +11,7 @@ from qbdispatch.spool import open_spool
 bind = os.environ.get("QBDISPATCH_BIND", "0.0.0.0:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
 threads = int(os.environ.get("QBDISPATCH_THREADS", "8"))
-worker_class = "gthread"
+worker_class = "qbdispatch.listening.Worker"  # gthread, see there
 
 # Each worker makes its own database connections, HTTP sessions and threads; made before the fork, they would be
 # shared by processes that know nothing of each other.
@@ -47,8 +48,13 @@ control_socket_disable = True
 
 
 def on_starting(_server: Any) -> None:
-    """The configuration is read here, before any worker exists, and by no worker later."""
+    """The configuration is read here, before any worker exists, and by no worker later.
+
+    The code that workers run is loaded here as well. At a reload the old workers end as soon as the new ones exist:
+    were each to load it anew, nobody would take requests for seconds. Loading opens nothing.
+    """
     serving.begin()
+    importlib.import_module("qbdispatch.boot")
 
 
 def when_ready(server: Any) -> None:

@@ -1,7 +1,7 @@
 """What gunicorn's master does: accepts the configuration at start and at SIGHUP, before any worker depends on it.
 
 A worker that cannot start ends the whole service, so faults must be found here. The store is tried in a process of
-its own, for nothing that it opens may be shared with the workers. Keep SQLAlchemy and the like out of this module.
+its own, for nothing that it opens may be shared with the workers.
 """
 
 import subprocess

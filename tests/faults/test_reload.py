@@ -3,6 +3,7 @@ that was accepted is lost or doubled."""
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -187,6 +188,31 @@ def test_a_stopping_leader_lets_another_lead_while_it_finishes_a_request(
         wait_until(lambda: added.calls["sync/maindata"], 7, "a new leader to poll the new node")
         assert not any(answer.done() for answer in answers), "the adds were to be still under way"
         assert [answer.result().json()["status"] for answer in answers] == ["accepted"] * 2 * WORKERS
+
+
+def test_a_stopping_service_gives_its_port_up_while_it_finishes_a_request(
+    start: Start, scripted: Callable[..., ScriptedNode]
+) -> None:
+    """A proxy is refused at once and asks another host, instead of waiting for one that takes nothing any more; the
+    add under way is answered."""
+    slow = scripted(name="slow")
+    dispatcher = start(slow)
+    slow.delay_seconds["torrents/add"] = 8
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(submit, dispatcher, made_up_magnet().magnet)
+        wait_until(lambda: slow.calls["torrents/add"], 10, "the add to be under way")
+        os.kill(dispatcher.pid, signal.SIGTERM)
+        wait_until(lambda: _refuses(dispatcher.port), 6, "connections to be refused")
+        assert not answer.done(), "the add was to be still under way"
+        assert answer.result().json()["status"] == "accepted"
+
+
+def _refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_sigterm_finishes_what_runs(start: Start, scripted: Callable[..., ScriptedNode]) -> None:

@@ -1,12 +1,17 @@
 """What runs the service: Dockerfile, compose file and gunicorn's configuration."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from gunicorn.config import Config
+
+from qbdispatch import spool
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -15,6 +20,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 def gunicorn_settings(monkeypatch: pytest.MonkeyPatch, **environ: str) -> dict[str, Any]:
     for name in ("QBDISPATCH_BIND", "WEB_CONCURRENCY", "QBDISPATCH_THREADS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(spool.VARIABLE, "")  # it sets it, which other tests are not to see
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     found: dict[str, Any] = {}
@@ -110,9 +116,25 @@ def test_gunicorn_takes_each_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in gunicorn_settings(monkeypatch).items():
         config.set(name, value)
     assert config.address == [("0.0.0.0", 8000)]
-    assert (config.workers, config.threads, config.worker_class_str) == (4, 8, "gthread")
+    assert (config.workers, config.threads, config.worker_class_str) == (4, 8, "qbdispatch.listening.Worker")
     assert (config.preload_app, config.accesslog) == (False, None)
     assert config.settings["control_socket_disable"].get() if "control_socket_disable" in config.settings else True
+
+
+def test_workers_are_forked_with_their_code_loaded_and_nothing_opened(tmp_path: Path) -> None:
+    """So that they serve at once after a reload, and share no thread, socket or database file."""
+    code = (
+        "import os, runpy, sys, threading; runpy.run_path('gunicorn.conf.py')['on_starting'](None)\n"
+        "opened = [os.path.realpath(f'/proc/self/fd/{one}') for one in os.listdir('/proc/self/fd') if int(one) > 2]\n"
+        "print('qbdispatch.boot' in sys.modules, threading.active_count())\n"
+        "print([path for path in opened if 'socket' in path or 'sqlite' in path])"
+    )
+    (tmp_path / "config.yaml").write_text("nodes: [{name: a, url: 'http://127.0.0.1:9', username: a, password: b}]")
+    env = os.environ | {"QBDISPATCH_CONFIG": str(tmp_path / "config.yaml"), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout == "True 1\n[]\n"
 
 
 def test_the_environment_sets_address_workers_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
