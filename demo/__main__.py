@@ -21,20 +21,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from demo.stack import SIZES_GIB, WORKERS, DemoError, start
 from demo.tables import decision_table, nodes_table, table
-from tests.rig.availability import Version, versions_available
 from tests.rig.disks import GIB
 from tests.rig.dispatcher import Dispatcher
 from tests.rig.processes import wait_until
 from tests.rig.qbittorrent import RealNode
 from tests.rig.swarm import made_up_magnet, make_torrent
-
-SIZES_GIB = {"small": 100, "large": 900, "medium": 300}
-WORKERS = 3
-
-
-class DemoError(RuntimeError):
-    """Something was not as it should be; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     try:
-        versions = _versions()
         with ExitStack() as cleanup:
-            _show(versions, cleanup, stay=not once)
+            _show(cleanup, stay=not once)
     except KeyboardInterrupt:
         print("interrupted; everything is cleaned up", file=sys.stderr)
         return 130
@@ -74,27 +66,12 @@ def _interrupted(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _versions() -> list[Version]:
-    """A version for each node: all that this machine has, in turn."""
-    found = versions_available()
-    present = [version for version, reason in found.items() if reason is None]
-    missing = [f"  qBittorrent {version}: {reason}" for version, reason in found.items() if reason is not None]
-    if not present:
-        raise DemoError("\n".join(["no real qBittorrent can be started on this machine:", *missing]))
+def _show(cleanup: ExitStack, *, stay: bool) -> None:
     if shutil.which("curl") is None:
         raise DemoError("curl is not installed")
-    for line in missing:
-        print(f"going on without{line}")
-    return [present[place % len(present)] for place in range(len(SIZES_GIB))]
-
-
-def _show(versions: list[Version], cleanup: ExitStack, *, stay: bool) -> None:
-    print(f"Starting {len(versions)} qBittorrent nodes and the dispatcher with {WORKERS} workers …")
-    nodes = [
-        cleanup.enter_context(RealNode(version, size_gib=size, name=name))
-        for version, (name, size) in zip(versions, SIZES_GIB.items(), strict=True)
-    ]
-    dispatcher = cleanup.enter_context(Dispatcher(_config(nodes), workers=WORKERS))
+    print(f"Starting {len(SIZES_GIB)} qBittorrent nodes and the dispatcher with {WORKERS} workers …")
+    stack = start(cleanup)
+    dispatcher, nodes = stack.dispatcher, stack.nodes
     folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="qbd-demo-")))
     for number, submission in enumerate(_submissions(folder), 1):
         print(f"\n{number}. {submission.title}\n")
@@ -111,24 +88,6 @@ def _show(versions: list[Version], cleanup: ExitStack, *, stay: bool) -> None:
             signal.pause()
         except KeyboardInterrupt:
             print("\nEnding …")
-
-
-def _config(nodes: Sequence[RealNode]) -> dict[str, Any]:
-    return {
-        # Few downloads a node, so that the third decision weighs them against free space.
-        "dispatcher": {"max_downloads": 4},
-        "sync": {"interval_s": 1},
-        "nodes": [
-            {
-                "name": node.name,
-                "url": node.url,
-                "username": node.username,
-                "password": node.password,
-                "min_free_gb": 20,
-            }
-            for node in nodes
-        ],
-    }
 
 
 def _submissions(folder: Path) -> list[Submission]:

@@ -22,6 +22,7 @@ ARGUMENTS = [
 ]
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+NARROW: dict[str, Any] = PHONE | {"viewport": {"width": 320, "height": 640}}
 
 
 def require_browser() -> None:

@@ -1,45 +1,27 @@
-"""The real stack for a browser: three nodes behind one dispatcher, once for a module."""
+"""The real stack of `make demo` for a browser, once for a module, and pages that must not complain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.conftest import node_entry
+from demo.stack import Stack, start
 from tests.rig.availability import require
-from tests.rig.dispatcher import Dispatcher
-from tests.rig.qbittorrent import RealNode
-from tests.ui.browser import chromium, require_browser
+from tests.ui.browser import DESKTOP, chromium, require_browser
 
-SIZES_GIB = {"attic": 300, "cellar": 200, "garage": 100}
-
-
-@dataclass
-class Stack:
-    """What runs."""
-
-    dispatcher: Dispatcher
-    nodes: dict[str, RealNode]
-
-    @property
-    def url(self) -> str:
-        return self.dispatcher.url
+PageOpener = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Stack]:
     require_browser()
     require("4.5.2")
-    with ExitStack() as stack:
-        nodes = {
-            name: stack.enter_context(RealNode("4.5.2", size_gib=size, name=name)) for name, size in SIZES_GIB.items()
-        }
-        config = {"sync": {"interval_s": 1}, "nodes": [node_entry(node, min_free_gb=10) for node in nodes.values()]}
-        yield Stack(stack.enter_context(Dispatcher(config, workers=2)), nodes)
+    with ExitStack() as cleanup:
+        yield start(cleanup)
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +29,23 @@ def browser() -> Iterator[Browser]:
     require_browser()
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[PageOpener]:
+    """Opens an address, on a desk if nothing else is said; no page may complain in the console."""
+    complaints: list[str] = []
+    opened: list[Page] = []
+
+    def open_one(address: str, **options: Any) -> Page:
+        page = browser.new_page(**(options or DESKTOP))
+        opened.append(page)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_one
+    for page in opened:
+        page.close()
+    assert complaints == []
