@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 420, 190
 LEFT, RIGHT, TOP, BOTTOM = 58, 6, 10, 22
 ROWS = 4
 DAY_SECONDS = 86_400
+UNITS = ((words.TIB, "TB"), (words.GIB, "GB"), (words.MIB, "MB"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,15 @@ class Point:
 
     at: float
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """`step` is what a row stands for, in `unit` bytes, which are called `name`."""
+
+    unit: int
+    name: str
+    step: float
 
 
 def bar(title: str, parts: Sequence[Part], whole: float, style: str = "") -> Markup:
@@ -73,7 +83,8 @@ def history(
     title: str, description: str, points: Sequence[Point], begin: float, end: float, *, floor: float, gap: float
 ) -> Markup:
     """Bytes over time with axes, and a line at the floor; a pause of more than `gap` seconds is left out."""
-    top = _round_top(max([point.value for point in points] + [floor]))
+    axis = _axis(max([point.value for point in points] + [floor]))
+    top = ROWS * axis.step * axis.unit
 
     def place(at: float, value: float) -> tuple[float, float]:
         across, down = (at - begin) / (end - begin), 1 - value / top
@@ -94,31 +105,30 @@ def history(
         HEIGHT,
         title,
         description,
-        _rows(top),
+        _rows(axis),
         _columns(begin, end),
         curves,
         mark if floor else "",
     )
 
 
-def _round_top(most: float) -> float:
-    """The end of the axis: above `most`, and a round number of GB for each row."""
-    row = max(most, 1.0) / ROWS / words.GIB
+def _axis(most: float) -> Axis:
+    """Up to `most` or a little more, in the unit that suits it, so that the figure of every row is round."""
+    unit, name = next((one for one in UNITS if most >= one[0]), (words.GIB, "GB"))
+    row = max(most / unit, 1.0) / ROWS
     decade = 10.0 ** math.floor(math.log10(row))
-    return ROWS * words.GIB * next(step * decade for step in (1, 2, 2.5, 5, 10) if step * decade >= row)
+    return Axis(unit, name, next(step * decade for step in (1, 2, 2.5, 5, 10) if step * decade >= row))
 
 
-def _rows(top: float) -> Markup:
+def _rows(axis: Axis) -> Markup:
     lines = []
-    for step in range(ROWS + 1):
-        y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - step / ROWS)
+    for row in range(ROWS + 1):
+        y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - row / ROWS)
         lines.append(
             Markup(
                 '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"></line>'
-                '<text class="axis" x="{}" y="{}" text-anchor="end">{}</text>'
-            ).format(
-                LEFT, WIDTH - RIGHT, _number(y), _number(y), LEFT - 8, _number(y + 4), words.size(top * step / ROWS)
-            )
+                '<text class="axis" x="{}" y="{}" text-anchor="end">{:g} {}</text>'
+            ).format(LEFT, WIDTH - RIGHT, _number(y), _number(y), LEFT - 8, _number(y + 4), axis.step * row, axis.name)
         )
     return Markup("").join(lines)
 
