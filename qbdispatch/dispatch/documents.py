@@ -34,7 +34,9 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         "free_gb": gigabytes(facts.free_bytes),
         "effective_free_gb": gigabytes(verdict.effective_free_bytes),
         "claimed_gb": gigabytes(facts.claimed_bytes),
+        "min_free_gb": gigabytes(facts.min_free_bytes),
         "active_downloads": facts.downloads,
+        "max_downloads": facts.max_downloads,
     }
 
 

@@ -87,7 +87,9 @@ class VerdictShape(Shape):
     free_gb = _number("As the node reports it.", null=True)
     effective_free_gb = _number("Less what is still to be written and what is claimed.", null=True)
     claimed_gb = _number("Promised to torrents that it does not show yet.")
+    min_free_gb = _number("What is to stay free.")
     active_downloads = _whole("Running downloads, those just placed included.")
+    max_downloads = _whole("How many it may have.")
 
 
 class NodeShape(VerdictShape):
