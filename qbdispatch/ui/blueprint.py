@@ -62,7 +62,7 @@ def home() -> Response:
     page = render_template(
         "ui/home.html",
         view=view,
-        alarms=alarms(view, found.settings),
+        alarms=alarms(view, found.settings, len(waiting)),
         held=waiting,
         decisions=[explain.explain(document) for document in newest],
         arr=[{"name": one.name, "type": one.type, "url": one.url} for one in found.settings.arr_instances],

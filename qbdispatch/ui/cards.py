@@ -13,7 +13,7 @@ from qbdispatch.dispatch.leader import LEASE
 from qbdispatch.dispatch.library import Shelf
 from qbdispatch.dispatch.request import policy
 from qbdispatch.scoring.decide import decide
-from qbdispatch.scoring.model import Reason, Request, Verdict
+from qbdispatch.scoring.model import Reason, Rejection, Request, Verdict
 from qbdispatch.services import Services
 from qbdispatch.store import facts, health, leases, samples, snapshots
 from qbdispatch.store.health import NodeState
@@ -44,16 +44,16 @@ class Disk:
     @property
     def parts(self) -> list[Part]:
         """From left to right, as far as they fit: what is promised beyond the free space is not drawn."""
-        promised = self.arriving + self.claimed
-        room = max(0, self.room or 0)
-        floor = max(0, (self.free or 0) - promised - room)
-        return [
+        ours = [
             Part("held", "torrents", self.held),
             Part("arriving", "to arrive", self.arriving),
             Part("claimed", "claimed", self.claimed),
-            Part("room", "free", room),
-            Part("floor", "kept free", floor),
         ]
+        if self.free is None or self.room is None:
+            return ours
+        room = max(0, self.room)
+        floor = max(0, self.free - self.arriving - self.claimed - room)
+        return [*ours, Part("room", "free", room), Part("floor", "kept free", floor)]
 
     @property
     def whole(self) -> int:
@@ -84,8 +84,18 @@ class Card:
         return self.node.name
 
     @property
+    def place(self) -> str:
+        """Its id on the dashboard."""
+        return f"node-{self.name}"
+
+    @property
     def is_down(self) -> bool:
         return any(part.code in _DOWN for part in self.verdict.rejections)
+
+    @property
+    def told(self) -> Sequence[Rejection]:
+        """Why it takes none; of a node that is down, not what merely follows from that."""
+        return self.verdict.rejections[:1] if self.is_down else self.verdict.rejections
 
     @property
     def level(self) -> str:
@@ -93,7 +103,7 @@ class Card:
         codes = {part.code for part in self.verdict.rejections}
         if not codes:
             return "ok"
-        if self.is_down or Reason.MISSING_FREE_SPACE in codes:
+        if self.is_down:
             return "danger"
         return "drained" if codes == {Reason.DRAINING} else "warning"
 
@@ -128,10 +138,11 @@ class Panorama:
         return [card for card in self.cards if not card.is_down]
 
     @property
-    def room(self) -> int:
-        """What all disks together may still be promised, each counted once."""
-        disks = {card.node.pool or f"node {card.name}": card.disk.room or 0 for card in self.up}
-        return sum(max(0, room) for room in disks.values())
+    def room(self) -> int | None:
+        """What all disks together may still be promised, each counted once; `None` while nothing is known of any."""
+        disks = {card.node.pool or f"node {card.name}": card.disk.room for card in self.up}
+        known = [max(0, room) for room in disks.values() if room is not None]
+        return sum(known) if known else None
 
     @property
     def speed(self) -> int:

@@ -10,6 +10,8 @@ from qbdispatch.ui import charts, words
 from qbdispatch.ui.charts import Part
 
 Document = Mapping[str, Any]
+NAMED = 3
+"""How many nodes a sentence names; of more it tells the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,15 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One node in a decision. `bar` is drawn against the best score of all."""
+    """One node in a decision. `reasons` are code, words and detail of what took it out, `passed` the other filters in
+    words, with their figures. `bar` is drawn against the best score of all."""
 
     name: str
     chosen: bool
     score: float | None
     reasons: Sequence[tuple[str, str, str]]
     values: Sequence[Value]
-    figures: str
+    passed: Sequence[str]
     bar: Markup | None
 
 
@@ -69,16 +72,39 @@ def _outcome(document: Document) -> str:
 
 def _why(document: Document, rows: Sequence[Row]) -> str:
     chosen = next((row for row in rows if row.chosen), None)
-    if chosen is None:
-        return str(document["reason"])
-    if chosen.score is None:
-        return str(document["reason"])
+    if chosen is None or chosen.score is None:
+        return words.sentence(_in_words(str(document["reason"]), rows))
     others = [row for row in rows if row.score is not None and not row.reasons and not row.chosen]
+    failed = [attempt["node"] for attempt in document.get("attempts", ()) if attempt["node"] != chosen.name]
+    before = f"{_few(failed)} did not take it; " if failed else ""
     if not others:
-        return f"{chosen.name} was the only node that may take it."
-    rival = others[0]
-    ahead = _difference(chosen, rival)
-    return f"{chosen.name} scored {chosen.score:.2f}, ahead of {rival.name} with {rival.score:.2f}{ahead}."
+        return f"{before}{chosen.name} was the only node that may take it."
+    return f"{before}{_compared(chosen, others[0])}."
+
+
+def _compared(chosen: Row, rival: Row) -> str:
+    best, next_best = f"{chosen.score:.2f}", f"{rival.score:.2f}"
+    if chosen.score == rival.score:
+        return f"{chosen.name} scored {best} as {rival.name} did, and comes first by name"
+    if best == next_best:
+        best, next_best = f"{chosen.score:.4f}", f"{rival.score:.4f}"
+    return f"{chosen.name} scored {best}, ahead of {rival.name} with {next_best}{_difference(chosen, rival)}"
+
+
+def _in_words(reason: str, rows: Sequence[Row]) -> str:
+    """The sentence of `documents.explain` lists each node's codes; here each node's first reason, with all nodes that
+    it holds for."""
+    listed = ", ".join(f"{row.name}: {'+'.join(code for code, _, _ in row.reasons)}" for row in rows)
+    nodes: dict[str, list[str]] = {}
+    for row in rows:
+        for _, name, _ in row.reasons[:1]:
+            nodes.setdefault(name.lower(), []).append(row.name)
+    told = "; ".join(f"{name}: {_few(those)}" for name, those in nodes.items())
+    return reason.replace(f"({listed})", f"\N{EN DASH} {told}") if listed else reason
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names)} nodes"
 
 
 def _difference(chosen: Row, rival: Row) -> str:
@@ -97,7 +123,7 @@ def _row(node: Document, chosen: bool, best: float) -> Row:
         title = f"{node['name']}: score {node['score']:.2f} of {told}"
         bar = charts.bar(title, [Part(value.style, value.name, value.share) for value in values], best, "score")
     reasons = [(part["code"], words.reason(part["code"]), part["detail"]) for part in node["reasons"]]
-    return Row(node["name"], chosen, node["score"], reasons, values, _figures(node), bar)
+    return Row(node["name"], chosen, node["score"], reasons, values, _passed(node), bar)
 
 
 def _values(node: Document) -> list[Value]:
@@ -117,7 +143,20 @@ def _values(node: Document) -> list[Value]:
     ]
 
 
-def _figures(node: Document) -> str:
-    room = node["effective_free_gb"]
-    free = "free space not known" if room is None else f"{words.size(room * words.GIB)} effectively free"
-    return f"{free}, {node['active_downloads']} downloading"
+def _passed(node: Document) -> list[str]:
+    """The filters that let the node through; those that rest on figures, with these."""
+    codes = {part["code"] for part in node["reasons"]}
+    figures = {"downloads": _downloads(node), "room": _room(node)}
+    asked = [name for name in words.FILTERS if name != "score" or node["score"] is not None]
+    return [figures.get(name, name) for name in asked if not codes & words.FILTERS[name]]
+
+
+def _downloads(node: Document) -> str:
+    most = f" of at most {node['max_downloads']}" if "max_downloads" in node else ""  # older ones do not have it
+    return f"{node['active_downloads']}{most} downloading"
+
+
+def _room(node: Document) -> str:
+    room, floor = node["effective_free_gb"], node.get("min_free_gb")
+    kept = f", {words.size(floor * words.GIB)} of it to stay free" if floor else ""
+    return "free space not known" if room is None else f"{words.size(room * words.GIB)} effectively free{kept}"

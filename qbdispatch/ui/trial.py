@@ -20,7 +20,8 @@ TEXTS = ("link", "category", "size_estimate_gb")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was filled in. `torrent` is the uploaded file in base64, which the page carries on to submitting."""
+    """What was filled in. `torrent` is the uploaded file in base64, which the page's forms carry on, since a browser
+    empties its field for files."""
 
     texts: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(TEXTS, ""))
     torrent: str = ""
@@ -28,15 +29,15 @@ class Trial:
 
 
 def read_form() -> Trial:
-    """The form as it came with this request."""
+    """The form as it came with this request. A file of an earlier one gives way to a link that is filled in now."""
+    texts = {name: request.form.get(name, "").strip() for name in TEXTS}
     upload = request.files.get("torrent")
     content = upload.read() if upload and upload.filename else b""
-    carried = request.form.get("torrent_base64", "")
-    return Trial(
-        {name: request.form.get(name, "").strip() for name in TEXTS},
-        base64.b64encode(content).decode() if content else carried,
-        (upload.filename or "") if upload and content else request.form.get("filename", ""),
-    )
+    if upload and content:
+        return Trial(texts, base64.b64encode(content).decode(), upload.filename or "")
+    if texts["link"]:
+        return Trial(texts)
+    return Trial(texts, request.form.get("torrent_base64", ""), request.form.get("filename", ""))
 
 
 def submission_of(trial: Trial, fetch: FetchSettings) -> Submission:

@@ -23,6 +23,20 @@ REASONS = {
 }
 """Each reason code in a few words; the sentence that belongs to it is the rejection's detail."""
 
+FILTERS = {
+    "answers": {"unreachable", "auth_failed"},
+    "heard of lately": {"stale"},
+    "not drained": {"draining"},
+    "not tried yet": {"already_tried"},
+    "category": {"category_not_accepted"},
+    "folder": {"path_elsewhere"},
+    "downloads": {"too_many_downloads"},
+    "room": {"missing_free_space", "below_min_free_space", "insufficient_space"},
+    "not kept for a held one": {"reserved"},
+    "score": {"score_below_minimum"},
+}
+"""The filters in a word or two, in their order, and the codes that each can give."""
+
 WEIGHERS = {"free_space": "Free space", "downloads": "Few downloads", "bandwidth": "Unused bandwidth"}
 
 STATUSES = {
@@ -76,11 +90,11 @@ def torrent_state(code: str, *, away: bool) -> str:
 
 
 def size(amount: float | None) -> str:
-    """Bytes with a unit of 1024: "812 GB", "1.8 TB", "0 GB"; what is not known is a dash."""
+    """Bytes with a unit of 1024, in three digits at most: "812 GB", "1.8 TB", "0 GB"; what is not known is a dash."""
     if amount is None:
         return UNKNOWN
     for unit, name in ((TIB, "TB"), (GIB, "GB"), (MIB, "MB")):
-        if abs(amount) >= unit:
+        if abs(amount) >= 999.5 * unit / KIB:
             return f"{_short(amount / unit)} {name}"
     return f"{amount / KIB:.0f} KB" if amount else "0 GB"
 

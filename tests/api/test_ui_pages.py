@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -66,6 +67,42 @@ def test_all_is_well_only_when_it_is(make_app: AppMaker, node: ScriptedNode) -> 
     assert next(item["class"] for item in page.of("div") if "notice" in item.get("class", "")) == "notice danger"
 
 
+def test_what_is_not_known_is_no_figure(make_app: AppMaker, node: ScriptedNode) -> None:
+    """Neither before the first poll nor where a node does not tell its free space."""
+    assert "0 GB" not in get(make_app([node_entry(node)], polled=False).test_client()).text
+    node.free_bytes = 0
+    page = get(make_app([node_entry(node)]).test_client())
+    assert "Free for more \N{EN DASH} Downloading" in page.text
+    bars = [bar["aria-label"] for bar in page.of("svg") if bar.get("class", "").strip() == "bar"]
+    assert bars == ["Disk: 0 GB torrents, 0 GB to arrive, 0 GB claimed"]
+
+
+def test_a_node_that_is_away_has_nothing_free_for_more(app: Flask, client: FlaskClient, node: ScriptedNode) -> None:
+    """Its figure is an old one, and is called so."""
+    node.garbage = "html"
+    poll(app, "big")
+    text_ = get(client).text
+    assert "900 GB free when last seen" in text_
+    assert "900 GB free for more" not in text_
+
+
+@pytest.mark.parametrize("trouble", ["drained", "at its limit"])
+def test_a_fleet_that_takes_nothing_is_told(make_app: AppMaker, node: ScriptedNode, trouble: str) -> None:
+    """Although every node answers: what Sonarr sends now is refused."""
+    app = make_app([node_entry(node, max_downloads=1 if trouble == "at its limit" else 9)])
+    client = app.test_client()
+    _led(app)
+    assert "No node takes torrents" not in get(client).text
+    if trouble == "drained":
+        send(client, get(client).form("/nodes/big/drain"))
+    else:
+        _place(client)
+    page = get(client)
+    assert "No node takes torrents" in page.text
+    assert "All is well" not in page.text
+    assert "#nodes" in {link.get("href") for link in page.of("a")}
+
+
 def test_an_unwatched_fleet_is_the_first_thing_said(app: Flask, client: FlaskClient) -> None:
     """No leader, or one whose lease ended, means old figures."""
     assert "Nobody watches the nodes" in get(client).text
@@ -119,8 +156,33 @@ def test_a_decision_explains_every_node(client: FlaskClient) -> None:
     assert "1.00 \N{MULTIPLICATION SIGN} 1" in page.text
     assert "Too little room for this torrent needs 150.0 GB" in page.text
     assert "insufficient_space" in page.text
+    passed = [one["aria-label"] for one in page.of("ul") if one.get("class") == "passed"]
+    assert passed == ["Filters that big passed", "Filters that small passed"]
+    assert "900 GB effectively free" in page.text
+    assert "0 of at most 50 downloading" in page.text
     assert f"/dashboard/decisions/{decision}" in {link.get("href") for link in get(client).of("a")}
     assert "no such decision" in get(client, "/dashboard/decisions/nothing", 404).text
+
+
+def test_a_node_that_was_tried_first_is_told(client: FlaskClient, node: ScriptedNode) -> None:
+    """Else nobody sees why the torrent did not go to the better one."""
+    node.add_behaviour = "http_500"
+    assert _place(client)["selected_node"] == "small"
+    assert "big did not take it; small was the only node that may take it." in get(client).text
+
+
+def test_a_decision_without_figures_is_explained_as_well(
+    make_app: AppMaker, scripted: Callable[..., ScriptedNode]
+) -> None:
+    """A node whose free space is not known, one that was never reached, and one that may take it."""
+    well, odd, away = (scripted(name=name) for name in ("well", "odd", "away"))
+    odd.free_bytes = 0
+    away.unauthorised = True
+    client = make_app([node_entry(one) for one in (well, odd, away)]).test_client()
+    page = get(client, f"/dashboard/decisions/{_place(client)['decision_id']}")
+    assert "Free space not known" in page.text
+    assert "Refuses the login" in page.text
+    assert [one["aria-label"] for one in page.of("ul") if one.get("class") == "passed"] != []
 
 
 def test_two_that_may_are_compared_in_a_sentence(client: FlaskClient) -> None:
@@ -128,6 +190,20 @@ def test_two_that_may_are_compared_in_a_sentence(client: FlaskClient) -> None:
     decision = _place(client, size_estimate_gb=5)["decision_id"]
     assert "ahead of small" in get(client, f"/dashboard/decisions/{decision}").text
     assert "most of all for free space" in get(client).text
+
+
+def test_a_refusal_is_told_in_words_with_the_nodes_of_each_reason(
+    make_app: AppMaker, scripted: Callable[..., ScriptedNode]
+) -> None:
+    """Of more than three nodes only the number; what holding says stays."""
+    entries = [node_entry(scripted(name=name)) for name in ("a", "b", "c", "d", "e")]
+    client = make_app(entries, hold={"enabled": True}).test_client()
+    send(client, get(client).form("/nodes/a/drain"))
+    decision = _place(client, size_estimate_gb=5000)["decision_id"]
+    assert (
+        "Held until a node has room; no node may take it \N{EN DASH}"
+        " drained: a; too little room for this torrent: 4 nodes."
+    ) in get(client, f"/dashboard/decisions/{decision}").text
 
 
 @pytest.mark.parametrize("kind", ["magnet", "file"])
@@ -143,6 +219,21 @@ def test_a_preview_answers_and_can_be_submitted(client: FlaskClient, node: Scrip
     answer = send(client, shown.form("/dashboard/submit"))
     assert [hash_ for hash_, _ in node.adds] == [made.hash]
     assert "Placed on big" in get(client, answer.headers["Location"]).text
+
+
+def test_a_file_need_not_be_chosen_again_until_a_link_takes_its_place(client: FlaskClient) -> None:
+    """A browser empties its field for files with each answer; one that is no torrent is not kept."""
+    file, other = make_torrent("From a file", 3 * GIB), make_torrent("From a link", 3 * GIB)
+    form = get(client, "/dashboard/preview").form("/dashboard/preview")
+    shown = Page(send(client, form, 200, torrent=(io.BytesIO(file.data), "a.torrent")).text)
+    assert "a.torrent is kept" in shown.text
+    again = Page(send(client, shown.form("/dashboard/preview"), 200, category="tv").text)
+    assert "It would go to big" in again.text
+    assert "From a file" in again.text
+    assert "From a link" in send(client, again.form("/dashboard/preview"), 200, link=other.magnet).text
+    broken = Page(send(client, form, 422, torrent=(io.BytesIO(b"no torrent"), "x")).text)
+    assert "is kept" not in broken.text
+    assert "torrent_base64" not in broken.html
 
 
 @pytest.mark.parametrize(
@@ -176,10 +267,13 @@ def test_held_torrents_are_listed_tried_and_deleted(make_app: AppMaker, small: S
     _place(client, "Too big", size_estimate_gb=500)
     page = get(client)
     assert "Held until a node has room" in page.text
+    assert "1 torrent waits until a node has room" in page.text
     assert "Held" in get(client, "/dashboard/torrents").text
     send(client, page.form("/release"))
     send(client, get(client).form("/delete"))
-    assert "Held until a node has room" not in get(client).text
+    left = get(client)
+    assert "Try now" not in left.text
+    assert "until a node has room Each" not in left.text
 
 
 def test_a_test_notice_is_sent_by_a_button(make_app: AppMaker, small: ScriptedNode) -> None:

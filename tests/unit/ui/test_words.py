@@ -16,6 +16,8 @@ GIB = 2**30
         (2048, "2 KB"),
         (5 * 2**20, "5.0 MB"),
         (812 * GIB, "812 GB"),
+        (999 * GIB, "999 GB"),
+        (1023 * GIB, "1.0 TB"),
         (int(1.84 * 2**40), "1.8 TB"),
         (-62.2 * GIB, "-62 GB"),
     ],
@@ -38,6 +40,12 @@ def test_every_reason_has_words() -> None:
     """A new code must not reach people as a code."""
     assert set(words.REASONS) == {reason.value for reason in Reason}
     assert words.reason("of_a_later_version") == "of a later version"
+
+
+def test_every_reason_belongs_to_a_filter() -> None:
+    """And to one only; else a node would be shown as through what it failed."""
+    codes = [code for theirs in words.FILTERS.values() for code in theirs]
+    assert sorted(codes) == sorted(reason.value for reason in Reason)
 
 
 def test_a_detail_becomes_a_sentence_but_an_address_stays_as_it_is() -> None:
