@@ -13,7 +13,7 @@ from markupsafe import Markup
 from qbdispatch.ui import words
 
 WIDTH, HEIGHT = 420, 190
-LEFT, RIGHT, TOP, BOTTOM = 58, 6, 10, 22
+LEFT, RIGHT, TOP, BOTTOM = 66, 6, 10, 22
 ROWS = 4
 DAY_SECONDS = 86_400
 UNITS = ((words.TIB, "TB"), (words.GIB, "GB"), (words.MIB, "MB"))
