@@ -50,7 +50,7 @@ _poll = Histogram(
 _exceptions = Counter(
     "qbdispatch_exceptions_total", "Failures that nobody foresaw; each is in the log.", ["where"], registry=_own
 )
-for _where in ("request", "watch", "chore"):
+for _where in ("request", "leader", "watch", "chore"):
     _exceptions.labels(_where)  # told as 0 before the first: Prometheus sees no growth in what begins with 1
 
 

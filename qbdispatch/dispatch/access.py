@@ -129,8 +129,8 @@ class NodeAccess:
             cause, what = Cause.WRONG_CREDENTIALS, refused.detail
         minutes = max(1, round((refused.retry_at - self._now()) / 60))
         return NodeAuthFailed(
-            f"{what}; next try in {minutes} min, or at once after POST /nodes/NAME/resume or a restart with"
-            " changed credentials",
+            f"{what}; next try in {minutes} min, or at once after POST /nodes/{self.node.name}/resume or a restart"
+            " with changed credentials",
             Cause(cause),
         )
 

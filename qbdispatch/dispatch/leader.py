@@ -43,7 +43,9 @@ class Leader:
         self._chores = chores
         self._term: threading.Event | None = None  # set to end the watchers and chores of the present term
         self._unwarned: set[str] = set()  # nodes whose save paths may still have to be warned of
-        self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
+        self._thread = threading.Thread(
+            target=_guarded, args=(self._run, self._stop, "leader"), name="leader", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to try, in a daemon thread."""
@@ -68,9 +70,10 @@ class Leader:
         except StoreUnavailable as error:
             log.warning("the lease could not be given up and will run out by itself: %s", error)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             if self._retired:
+                stop.set()
                 self._step_down()
                 return
             if self._acquire():
@@ -78,7 +81,7 @@ class Leader:
                 self._warn_of_clashes()
             else:
                 self._end_term()
-            self._stop.wait(RENEW_SECONDS)
+            stop.wait(RENEW_SECONDS)
 
     def _acquire(self) -> bool:
         try:
@@ -134,7 +137,8 @@ def _start(run: Callable[[threading.Event], None], term: threading.Event, name: 
 
 
 def _guarded(run: Callable[[threading.Event], None], term: threading.Event, name: str) -> None:
-    """A watcher must outlive any surprise that a node's answer holds; what it was is in the log."""
+    """A watcher must outlive any surprise that a node's answer holds, and a leader that of a database; what it was is
+    in the log."""
     while not term.is_set():
         try:
             run(term)

@@ -8,6 +8,7 @@ leader's next poll of the nodes makes good.
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ READERS = 50
 def open_database(url: str) -> Database:
     """Raises `StoreUnavailable` where the file cannot be used; it is opened on first use."""
     file = make_url(url).database
-    if file and (obstacle := _obstacle(Path(file))):
-        raise StoreUnavailable(obstacle)
+    if file:
+        if obstacle := _obstacle(Path(file)):
+            raise StoreUnavailable(obstacle)
+        _make_private(Path(file))
     engine = create_engine(
         url,
         pool_size=20,
@@ -64,6 +67,12 @@ def _obstacle(file: Path) -> str | None:
                 " to that user (chown), and see that its disk is not mounted read-only"
             )
     return None
+
+
+def _make_private(file: Path) -> None:
+    """A new file is its owner's alone, and so are those that SQLite puts beside it: it holds sessions and keys."""
+    with suppress(OSError):  # SQLite will say what is wrong
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare(connection: Any, _record: Any) -> None:

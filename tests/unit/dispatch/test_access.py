@@ -81,7 +81,7 @@ def test_wrong_passwords_are_tried_twice_in_ten_minutes_at_most(node: WatchedNod
     assert node.failed_logins == 1
     for text in map(str, outcomes):
         assert "refused the user name or password" in text
-        assert "POST /nodes/NAME/resume" in text
+        assert "POST /nodes/n/resume" in text
         assert "Correct username and password" in text
     waits = [_wait_seconds(store, node)]
     _let_pass(store, waits[0])

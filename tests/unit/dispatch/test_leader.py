@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.dispatch.access import Answer, Fleet, NodeAccess
 from qbdispatch.dispatch.leader import LEASE, LEASE_SECONDS, Leader
 from qbdispatch.nodes.client import Cookies
 from qbdispatch.store import health, leases
+from qbdispatch.store.engine import Store
 from tests.rig.processes import wait_until
 from tests.rig.scripted import ScriptedNode
 from tests.unit.dispatch.bench import Bench
@@ -174,3 +175,41 @@ def test_a_watcher_outlives_what_nobody_foresaw(
     watcher.join(0.2)
     assert watcher.is_alive()
     assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["never seen before"]
+
+
+class _SurprisingStore(Store):
+    """A store that fails at first as nothing foreseen does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.is_odd = True
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        if self.is_odd:
+            raise RuntimeError("never seen before")
+        with self._store.write() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._store.read() as connection:
+            yield connection
+
+    def now(self) -> float:
+        return self._store.now()
+
+
+def test_a_leader_outlives_what_nobody_foresaw(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """It is in the log with its cause, and some seconds later it tries again; when it is stopped its thread ends."""
+    store = _SurprisingStore(bench.store)
+    leader = Leader(store, bench.fleet, bench.settings.sync)
+    leader.start()
+    try:
+        wait_until(lambda: "leader failed and begins anew" in caplog.text, 10, "the surprise to be logged")
+        store.is_odd = False
+        wait_until(lambda: _owner(bench) == leader.owner, LEASE_SECONDS + 5, "it to lead all the same")
+    finally:
+        store.is_odd = False
+        leader.stop()
+    wait_until(lambda: not _threads(), 10, "its threads to end")

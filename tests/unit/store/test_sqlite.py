@@ -38,6 +38,18 @@ def test_a_worker_waits_while_others_are_busy_with_a_new_file(tmp_path: Path) ->
         starting.result(5).close()
 
 
+def test_a_new_store_is_its_owners_alone(tmp_path: Path) -> None:
+    """With all that SQLite puts beside it: it holds sessions and keys. The mode of one that is there is its owner's
+    choice."""
+    with closing(Store(f"sqlite:///{tmp_path / 'new.sqlite3'}")):
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("new.sqlite3*")}
+        assert modes.pop("new.sqlite3") == 0o600
+        assert {modes[f"new.sqlite3{ending}"] for ending in ("-wal", "-shm")} == {0o600}
+    (tmp_path / "new.sqlite3").chmod(0o640)
+    Store(f"sqlite:///{tmp_path / 'new.sqlite3'}").close()
+    assert (tmp_path / "new.sqlite3").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """The message says what to create; nothing is created in passing."""
     folder = tmp_path / "not" / "there"
