@@ -133,7 +133,7 @@ class Dispatcher:
             if isinstance(step, Known):
                 return self._found_placed(one, step, submission)
             if isinstance(step, Claimed) and self._try(step, submission, trial):
-                log_submission(_placed_summary(one, step.node, len(trial.attempts)))
+                log_submission(_placed_summary(one, step.claim.node, len(trial.attempts)))
                 return True
             if isinstance(step, Rejected) or len(trial.tried) > self._max_retries:
                 if trial.tried:
@@ -171,23 +171,24 @@ class Dispatcher:
             if document is not None:
                 hash_, verdicts = submission.source.hashes.key, document["attempted_nodes"]
                 reason, attempts = document["reason"], len(trial.attempts)
-                return Result(Status.ACCEPTED, hash_, reason, step.node, decision_id, verdicts, attempts)
+                return Result(Status.ACCEPTED, hash_, reason, step.claim.node, decision_id, verdicts, attempts)
             if len(trial.tried) > self._max_retries:
                 return self._hold_or_give_up(submission, step.document, trial.tried)
 
     def _try(self, step: Claimed, submission: Submission, trial: Trial) -> dict[str, Any] | None:
         """Add it to the node that it is claimed on, and write down what came of that; the decision if it was taken."""
-        outcome = add_to_node(self._fleet.members[step.node], submission, step.send_by)
-        trial.attempts.append({"node": step.node, "outcome": outcome.fate.value, "detail": outcome.detail})
+        node = step.claim.node
+        outcome = add_to_node(self._fleet.members[node], submission, step.send_by)
+        trial.attempts.append({"node": node, "outcome": outcome.fate.value, "detail": outcome.detail})
         if outcome.fate is Fate.ADDED:
             document = step.document | {"status": Status.ACCEPTED.value, "attempts": trial.attempts}
             self._ledger.confirm(step, submission, document)
             return document
         doubtful = outcome.fate is Fate.DOUBTFUL
-        self._ledger.withdraw(step.claim_id, step.node, doubtful=doubtful, fault=outcome.fault)
+        self._ledger.withdraw(step.claim, doubtful=doubtful, fault=outcome.fault)
         hash_ = submission.source.hashes.key
-        log.warning("add of %s to node %s: %s: %s", hash_, step.node, outcome.fate.value, outcome.detail)
-        trial.tried[step.node] = outcome.detail
+        log.warning("add of %s to node %s: %s: %s", hash_, node, outcome.fate.value, outcome.detail)
+        trial.tried[node] = outcome.detail
         return None
 
     def _join(self, known: Known, submission: Submission) -> Result | None:
@@ -244,7 +245,7 @@ class Dispatcher:
         if found:
             self._ledger.adopt(claim)
             return _duplicate(known, hash_)
-        self._ledger.withdraw(claim.id, claim.node, doubtful=found is None, fault=None)
+        self._ledger.withdraw(claim, doubtful=found is None, fault=None)
         return None
 
     def _hold_or_give_up(self, submission: Submission, document: dict[str, Any], tried: dict[str, str]) -> Result:

@@ -9,7 +9,7 @@ under one that their `path_map` gives it, nor where a path is not known.
 import logging
 
 from qbdispatch.dispatch.access import Fleet
-from qbdispatch.dispatch.placed import record_claim
+from qbdispatch.dispatch.placed import record
 from qbdispatch.dispatch.settle import Twin
 from qbdispatch.nodes.paths import folder_key, to_client
 from qbdispatch.store import claims, mirror, placements, vanished
@@ -90,4 +90,4 @@ def _write_down(twin: Twin, fleet: Fleet, store: Store, loser: str, node_id: str
         live = claims.live(connection, hashes)
         if live is not None and live.node == loser:
             claims.release(connection, [live.id])
-        record_claim(connection, twin.claim, fleet.members, store.now())
+        record(connection, twin.claim, fleet.members, store.now())

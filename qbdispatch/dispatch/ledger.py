@@ -19,7 +19,7 @@ from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold
 from qbdispatch.dispatch.homes import find_home
 from qbdispatch.dispatch.labelling import define_new
 from qbdispatch.dispatch.outbox import Outbox
-from qbdispatch.dispatch.placed import Placed, record, record_claim
+from qbdispatch.dispatch.placed import record
 from qbdispatch.dispatch.request import SizeSource, Submission, policy, size_of
 from qbdispatch.dispatch.unseen import not_seen_yet
 from qbdispatch.nodes.errors import NodeError
@@ -53,10 +53,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Bytes are promised on `node`; the add is to be sent before `send_by` (seconds of the steady clock)."""
+    """Bytes are promised on a node; the add is to be sent before `send_by` (seconds of the steady clock)."""
 
-    claim_id: int
-    node: str
+    claim: claims.Claim
     send_by: float
     document: dict[str, Any]
 
@@ -145,7 +144,7 @@ class Ledger:
         winner = decision.winner
         assert winner is not None
         define_new(connection, submission.category, submission.fields.get("tags", ""))
-        claim_id = claims.open_claim(
+        claim = claims.open_claim(
             connection,
             submission.source.hashes,
             node=winner.name,
@@ -156,7 +155,7 @@ class Ledger:
             name=submission.title,
             category=submission.category,
         )
-        return Claimed(claim_id, winner.name, time.monotonic() + SEND_WITHIN_SECONDS, document)
+        return Claimed(claim, time.monotonic() + SEND_WITHIN_SECONDS, document)
 
     def hold(self, submission: Submission, document: dict[str, Any]) -> Known | Rejected | Waiting:
         """Hold what nodes have failed to take; `document` is the decision as it stands."""
@@ -188,30 +187,28 @@ class Ledger:
         """The node has taken the torrent: record the placement and list it; the claim counts until the node shows
         the size."""
         now = self._store.now()
-        source = submission.source
         with self._store.write() as connection:
-            list_expected(connection, self._nodes[claimed.node], submission, now)
-            placed = Placed(claimed.claim_id, claimed.node, source.hashes, document["name"], document["decision_id"])
-            record(connection, placed, self._nodes, now)
+            list_expected(connection, self._nodes[claimed.claim.node], submission, now)
+            record(connection, claimed.claim, self._nodes, now)
             decisions.keep(connection, document["decision_id"], document, decided_at=now)
             account.conclude(connection, self._outbox, document, now)
-            let_go(connection, source.hashes, now)  # so that it is in every list at every moment
+            let_go(connection, submission.source.hashes, now)  # so that it is in every list at every moment
 
     def adopt(self, claim: claims.Claim) -> None:
         """A claim whose worker is gone turned out well: the node has the torrent."""
         with self._store.write() as connection:
-            record_claim(connection, claim, self._nodes, self._store.now())
+            record(connection, claim, self._nodes, self._store.now())
 
-    def withdraw(self, claim_id: int, node: str, *, doubtful: bool, fault: NodeError | None) -> None:
+    def withdraw(self, claim: claims.Claim, *, doubtful: bool, fault: NodeError | None) -> None:
         """The add failed: end the claim, or keep it in doubt where the node may have taken the torrent all the same.
         A `fault` that concerns the node itself keeps further torrents away until it answers again."""
         with self._store.write() as connection:
             if doubtful:
-                claims.mark(connection, claim_id, phase=claims.Phase.DOUBT, deadline=self._store.now())
+                claims.renew(connection, claim, phase=claims.Phase.DOUBT, deadline=self._store.now())
             else:
-                claims.release(connection, [claim_id])
+                claims.release(connection, [claim.id])
             if fault is not None:
-                health.record_fault(connection, node, fault.reason, str(fault), cause=fault.cause)
+                health.record_fault(connection, claim.node, fault.reason, str(fault), cause=fault.cause)
 
     def close(self, document: dict[str, Any]) -> None:
         """Keep the final state of a decision that placed nothing."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from qbdispatch.dispatch.placed import record_claim
+from qbdispatch.dispatch.placed import record
 from qbdispatch.nodes.view import Change, NodeView, Torrent
 from qbdispatch.store import claims, mirror, placements, vanished
 from qbdispatch.store.claims import Claim, Phase
@@ -81,7 +81,7 @@ def _is_ghost(connection: Connection, claim: Claim) -> bool:
 def _listed(connection: Connection, claim: Claim, torrent: Torrent, now: float) -> None:
     """The node lists the torrent: it is placed there, and the claim ends once the node knows its size."""
     if claim.phase is not Phase.ADDED:
-        record_claim(connection, claim, (), now)
+        record(connection, claim, (), now)
     if torrent.has_settled_size:
         claims.release(connection, [claim.id])
     elif not claim.shown:
@@ -110,11 +110,12 @@ def unlisted_until(claim: Claim, up_since: float) -> float:
 
 
 def _placed_elsewhere(connection: Connection, claim: Claim) -> str | None:
-    """Another node on which we have placed the torrent; one that was found there is not ours to remove. Where it is
-    placed here as well, only the same decision makes the other a second copy: by another it was wanted there."""
-    found = placements.find(connection, claim.hashes)
-    if any(one.node == claim.node and one.decision_id == claim.decision_id for one in found):
-        found = [one for one in found if one.decision_id == claim.decision_id]
+    """Another node on which we have placed the torrent; one that was found there is not ours to remove. Nor is one
+    that another decision placed there after this claim's torrent had come here: it was wanted there as well."""
+    found = placements.find(connection, claim.hashes)  # oldest first
+    own = next((one for one in found if one.node == claim.node and one.decision_id == claim.decision_id), None)
+    if own is not None:
+        found = [one for one in found if one.id < own.id or one.decision_id == own.decision_id]
     return next((one.node for one in found if one.node != claim.node and one.decision_id is not None), None)
 
 

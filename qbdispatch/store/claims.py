@@ -6,7 +6,7 @@ long it is given up: nothing is promised any more, but it is remembered what the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -72,11 +72,11 @@ def same_torrent(table: Table, hashes: InfoHashes) -> ColumnElement[bool]:
     return or_(*(column == value for column, value in columns if value is not None))
 
 
-def open_claim(connection: Connection, hashes: InfoHashes, **values: Any) -> int:
-    """Promise `bytes` on `node`; answers the claim's id. Call it inside the deciding transaction only."""
+def open_claim(connection: Connection, hashes: InfoHashes, **values: Any) -> Claim:
+    """Promise `bytes` on `node`. Call it inside the deciding transaction only."""
     row = {"v1": hashes.v1, "v2": hashes.v2, "phase": Phase.ADDING, "shown": False, **values}
     key = connection.execute(insert(claims).values(row)).inserted_primary_key
-    return int(key[0]) if key else 0
+    return Claim(id=int(key[0]) if key else 0, **row)
 
 
 def live(connection: Connection, hashes: InfoHashes) -> Claim | None:
@@ -120,6 +120,13 @@ def by_phase(connection: Connection) -> dict[Phase, tuple[int, int]]:
 def mark(connection: Connection, claim_id: int, **values: Any) -> bool:
     """Change a claim; `False` if it is gone."""
     return connection.execute(update(claims).where(claims.c.id == claim_id).values(values)).rowcount > 0
+
+
+def renew(connection: Connection, claim: Claim, **values: Any) -> None:
+    """Change a claim, and open it again where it has ended meanwhile."""
+    if not mark(connection, claim.id, **values):
+        row = {name: value for name, value in asdict(claim).items() if name != "id"}
+        connection.execute(insert(claims).values(row | values))
 
 
 def give_up_doubts(connection: Connection, hashes: InfoHashes) -> None:

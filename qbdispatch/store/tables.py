@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` makes them, and a test holds the two together.
 
 Times are seconds since 1970 (UTC), sizes bytes, speeds bytes per second, hashes lower-case hex (`v1` 40 characters,
-`v2` 64).
+`v2` 64). Where somebody may still hold the id of a row that is gone, no id is given twice (`sqlite_autoincrement`).
 """
 
 from typing import Any
@@ -119,6 +119,7 @@ claims = Table(
     Index("claims_v1", "v1"),
     Index("claims_v2", "v2"),
     Index("claims_node", "node"),
+    sqlite_autoincrement=True,
 )
 
 placements = Table(
@@ -239,6 +240,7 @@ held = Table(
     Column("noticed_at", Float),  # when its long wait was told to the user
     Index("held_v1", "v1"),
     Index("held_v2", "v2"),
+    sqlite_autoincrement=True,
 )
 
 tallies = Table(
@@ -279,6 +281,7 @@ notices = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_at", Float, nullable=False),  # not to be sent before
     Index("notices_next_at", "next_at"),
+    sqlite_autoincrement=True,
 )
 
 buckets = Table(

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request, Response
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.dispatcher import Dispatcher, Result
+from qbdispatch.dispatch.ledger import Claimed, Ledger
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.dispatch.watcher import Watcher
 from qbdispatch.scoring.model import NodeFacts
@@ -42,6 +43,7 @@ class Bench:
             health.register(connection, [node.name for node in settings.nodes])
         self.fleet = Fleet({node.name: NodeAccess(node, store) for node in settings.nodes})
         self.dispatcher = Dispatcher(settings, store, self.fleet)
+        self._ledger = Ledger(store, settings)
         self.watchers = {name: self.watcher(name) for name in self.fleet.members}
 
     def watcher(self, name: str, *, leads: bool = True) -> Watcher:
@@ -97,7 +99,16 @@ class Bench:
         defaults = {"bytes": GIB, "claimed_at": opened, "deadline": opened + 20, "decision_id": "other-worker"}
         with self.store.write() as connection:
             row = {"node": node, "name": torrent.name, "category": ""} | defaults | values
-            return claims.open_claim(connection, hashes_of(torrent), **row)
+            return claims.open_claim(connection, hashes_of(torrent), **row).id
+
+    def claimed(self, torrent: MadeTorrent) -> Claimed:
+        """What a worker has that is about to add the torrent; `confirm` says that the node has taken it."""
+        step = self._ledger.claim(submission(torrent), f"by-hand-{torrent.name}", {}, [])
+        assert isinstance(step, Claimed)
+        return step
+
+    def confirm(self, claimed: Claimed, torrent: MadeTorrent) -> None:
+        self._ledger.confirm(claimed, submission(torrent), claimed.document | {"status": "accepted"})
 
     def place(self, torrent: MadeTorrent, node: str, decision_id: str = "another-decision") -> None:
         """What a node has came there by a decision of another worker."""

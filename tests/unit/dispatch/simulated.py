@@ -38,14 +38,34 @@ class Course(Enum):
 
 @dataclass
 class Plan:
-    """The courses of the next adds, the first of which is under way while `meanwhile` runs; without one all is fine."""
+    """The courses of the next adds, fine where there is none. While the first is under way `meanwhile` runs; when it
+    was taken, but its worker does not know yet, `afterwards`. `steps_left` is how many more transactions and calls of
+    nodes the process lives; `None`: no end is set."""
 
     courses: list[Course] = field(default_factory=list)
     meanwhile: Callable[[], None] | None = None
+    afterwards: Callable[[], None] | None = None
+    steps_left: int | None = None
 
-    def next(self) -> tuple[Course, Callable[[], None] | None]:
+    def next(self) -> Course:
+        return self.courses.pop(0) if self.courses else Course.FINE
+
+    def interrupt(self) -> None:
         during, self.meanwhile = self.meanwhile, None
-        return self.courses.pop(0) if self.courses else Course.FINE, during
+        if during is not None:
+            during()
+
+    def delay(self) -> None:
+        during, self.afterwards = self.afterwards, None
+        if during is not None:
+            during()
+
+    def step(self) -> None:
+        """The process begins its next step, or dies before it."""
+        if self.steps_left is not None:
+            self.steps_left -= 1
+            if self.steps_left < 0:
+                raise Crash
 
 
 class SimulatedNode:
@@ -64,6 +84,7 @@ class SimulatedNode:
     def call(self, action: Callable[[Mapping[str, str]], Answer]) -> Answer:
         if not self.is_up:
             raise NodeUnreachable("is down")
+        self._plan.step()
         return action({})
 
     def require_up(self) -> None:
@@ -79,13 +100,12 @@ class SimulatedNode:
         self.late.clear()
 
     def add(self, _cookies: object, source: TorrentSource, _fields: object) -> AddReply:
-        course, during = self._plan.next()
+        course = self._plan.next()
         if course is Course.CRASH_BEFORE:
             raise Crash
         if course is Course.REFUSED:
             raise NodeRefused("says no")
-        if during is not None:
-            during()
+        self._plan.interrupt()
         row = _row(source)
         if course in (Course.LATE, Course.LATE_CRASH):
             self.late.append(row)
@@ -99,6 +119,7 @@ class SimulatedNode:
         if course in (Course.UNANSWERED, Course.LOST, Course.LATE):
             self.is_up = False  # or it would be asked for the torrent at once
             raise NodeOutcomeUnknown("did not answer in time")
+        self._plan.delay()
         return AddReply.TAKEN
 
     def find(self, _cookies: object, hashes: InfoHashes, _timeout: float | None = None) -> dict[str, Any] | None:

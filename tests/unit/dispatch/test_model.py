@@ -205,7 +205,8 @@ class Fleets(RuleBasedStateMachine):
     def _submit(self, made: MadeTorrent, as_file: bool, plan: Plan) -> Result | None:
         submission = Submission(_source(made, as_file), size_estimate_bytes=made.size_bytes)
         self.deleted.discard(str(made.v1))  # it may be there from now on, whatever comes of this
-        self.plan.courses, self.plan.meanwhile = list(plan.courses), plan.meanwhile
+        self.plan.courses = list(plan.courses)
+        self.plan.meanwhile, self.plan.afterwards = plan.meanwhile, plan.afterwards
         try:
             result = self.dispatcher.submit(submission)
         except Crash:

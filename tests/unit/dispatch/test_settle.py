@@ -236,6 +236,17 @@ def test_a_doubt_about_a_torrent_that_is_nowhere_else_becomes_its_placement(benc
     assert bench.submit(made).decision_id == "other-worker"
 
 
+def test_a_worker_that_was_slower_than_the_poll_touches_no_other_claim(bench: Bench, node: ScriptedNode) -> None:
+    """The node has shown its torrent, so its claim has ended, and the next torrent has been claimed since."""
+    slow, made = make_torrent("slow", GIB), make_torrent("t", GIB)
+    claimed = bench.claimed(slow)
+    put(node, slow)
+    bench.poll()
+    bench.open_claim(made, "a", age_seconds=0)
+    bench.confirm(claimed, slow)
+    assert [(claim.name, claim.phase) for claim in bench.claims("a")] == [("t", Phase.ADDING)]
+
+
 def test_a_dead_workers_claim_ends_when_the_node_does_not_show_the_torrent(bench: Bench) -> None:
     """Before its deadline it counts, since the add may be under way; for a while after it, too, since the add may wait
     in the socket of a node that hangs."""

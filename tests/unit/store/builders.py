@@ -35,7 +35,7 @@ def claim(connection: Connection, hashes: InfoHashes, node: str = "a", **changes
         "name": "",
         "category": "",
     }
-    return claims.open_claim(connection, hashes, **(values | changes))
+    return claims.open_claim(connection, hashes, **(values | changes)).id
 
 
 def snapshot(node: str = "a", **changes: Any) -> Snapshot:

@@ -52,6 +52,13 @@ def test_doubts_are_not_live(connection: Connection, phase: Phase, lives: bool) 
     assert (claims.live(connection, BOTH) is not None) == lives
 
 
+def test_no_claim_gets_the_id_of_one_that_has_ended(connection: Connection) -> None:
+    """A worker that was slow may still hold that id, and must not end or change the claim of another torrent."""
+    ended = claim(connection, hybrid(1))
+    claims.release(connection, [ended])
+    assert claim(connection, hybrid(2)) > ended
+
+
 def test_a_live_claim_is_found_beside_a_doubt(connection: Connection) -> None:
     """The second attempt counts, whatever came of the first."""
     claims.mark(connection, claim(connection, BOTH, "a"), phase=Phase.DOUBT)
