@@ -3,11 +3,15 @@ that came of a time-out after it had been deleted.
 
 Files are deleted with the copy only where they cannot be those of the copy that stays: never between nodes of one
 pool, nor where both name the same path, as two nodes may have the same folder mounted, under one name of their own or
-under one that their `path_map` gives it, nor where a path is not known.
+under one that their `path_map` gives it, nor where a path is not known. Nor are they where any other torrent names that
+path, or one within or around it: the same release from two trackers is two torrents with the same files.
 """
 
 import logging
+from collections.abc import Collection, Container, Mapping
+from typing import Any
 
+from qbdispatch.config.settings import NodeSettings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.placed import record
 from qbdispatch.dispatch.settle import Twin
@@ -38,7 +42,7 @@ def heal(twin: Twin, fleet: Fleet, store: Store) -> None:
     loser_name = twin.other if keep_here else twin.claim.node
     loser = fleet.members[loser_name]
     node_id = str(row["hash"]) if keep_here else twin.here.node_id
-    delete_files = not _may_share_files(twin, fleet, str(row.get("content_path") or ""))
+    delete_files = _has_its_own_files(loser_name, twin, row, fleet, store)
     began = store.now()
     loser.call(lambda cookies: loser.client.delete(cookies, [node_id], delete_files=delete_files))
     log.warning(
@@ -67,13 +71,40 @@ def _lay(ghost: Twin, fleet: Fleet, store: Store) -> None:
     _write_down(ghost, fleet, store, ghost.claim.node, ghost.here.node_id, began)
 
 
-def _may_share_files(twin: Twin, fleet: Fleet, other_path: str) -> bool:
+def _has_its_own_files(loser: str, twin: Twin, row: Mapping[str, Any], fleet: Fleet, store: Store) -> bool:
+    """Whether no other torrent can have its files where this copy has them, the copy that stays least of all."""
     here, other = fleet.members[twin.claim.node].node, fleet.members[str(twin.other)].node
-    if not twin.here.content_path or not other_path or (here.pool is not None and here.pool == other.pool):
-        return True
-    ours = {twin.here.content_path, to_client(twin.here.content_path, here.path_map)}
-    theirs = {other_path, to_client(other_path, other.path_map)}
-    return not {folder_key(path) for path in ours}.isdisjoint(folder_key(path) for path in theirs)
+    path, other_path = twin.here.content_path, str(row.get("content_path") or "")
+    if not path or not other_path or (here.pool is not None and here.pool == other.pool):
+        return False
+    names, other_names = _names(path, here), _names(other_path, other)
+    if not names.isdisjoint(other_names):
+        return False
+    copies = {(here.name, twin.here.node_id), (other.name, str(row["hash"]))}
+    return not _is_used(names if loser == here.name else other_names, copies, fleet, store)
+
+
+def _is_used(names: Collection[str], copies: Container[tuple[str, str]], fleet: Fleet, store: Store) -> bool:
+    """Whether any listed torrent beside the copies has its files in a path of these names, or one within or around."""
+    nodes = {node.name: node for node in fleet.settings}
+    with store.read() as connection:
+        listed = list(mirror.content_paths(connection))
+    taken = (
+        name
+        for node, node_id, path in listed
+        if path and node in nodes and (node, node_id) not in copies
+        for name in _names(path, nodes[node])
+    )
+    return any(_overlap(name, mine) for name in taken for mine in names)
+
+
+def _names(path: str, node: NodeSettings) -> set[str]:
+    """What the node and clients call it."""
+    return {folder_key(path), folder_key(to_client(path, node.path_map))}
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _write_down(twin: Twin, fleet: Fleet, store: Store, loser: str, node_id: str, began: float) -> None:

@@ -4,7 +4,7 @@ A view of it, in any worker, catches up by asking for what is newer than the rev
 changed is written at once and marked with the time, so that a poll which began before it does not undo it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,15 @@ def any_in_folder(connection: Connection, node: str, paths: Sequence[str]) -> bo
     stored = [storable(path) for path in paths]
     mine = and_(mirror.c.node == node, mirror.c.gone.is_(False), mirror.c.row["save_path"].as_string().in_(stored))
     return connection.execute(select(mirror.c.node_id).where(mine).limit(1)).first() is not None
+
+
+def content_paths(connection: Connection) -> Iterator[tuple[str, str, str]]:
+    """Of every listed torrent: its node, its id there, and where the node has its files."""
+    path = mirror.c.row["content_path"].as_string()
+    for node, node_id, there in connection.execute(
+        select(mirror.c.node, mirror.c.node_id, path).where(mirror.c.gone.is_(False))
+    ):
+        yield node, node_id, there or ""
 
 
 def removed_after(connection: Connection, node: str, node_ids: Sequence[str], seen_at: float) -> set[str]:

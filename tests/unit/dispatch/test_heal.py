@@ -120,6 +120,29 @@ def test_files_are_deleted_only_where_they_cannot_be_the_other_copys(
     assert nodes[loser].deleted == [(made.hash, deletes)]
 
 
+@pytest.mark.parametrize(
+    ("on", "path", "deletes"),
+    [
+        (0, "/a/t", "false"),
+        (0, "/a/t/one.mkv", "false"),
+        (0, "/a", "false"),
+        (0, "/a/t2", "true"),
+        (1, "/a/t", "false"),
+        (1, "/b/t", "true"),
+    ],
+)
+def test_files_that_another_torrent_has_too_are_not_deleted(
+    nodes: list[WatchedNode], twins: Twins, on: int, path: str, deletes: str
+) -> None:
+    """The same release from another tracker, on that node or on one that may have the folder mounted."""
+    bench, made = twins()
+    put(nodes[on], make_torrent("other", SIZE), content_path=path)
+    bench.poll("b")
+    _have(nodes, made, (0, GIB), ("/a/t", "/b/t"))
+    bench.poll("a")
+    assert nodes[0].deleted == [(made.hash, deletes)]
+
+
 def test_healing_waits_for_a_node_that_does_not_answer(nodes: list[WatchedNode], twins: Twins) -> None:
     """Nothing is deleted before both copies have been seen; the next poll tries again."""
     bench, made = twins()
