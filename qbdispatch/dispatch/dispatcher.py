@@ -127,7 +127,7 @@ class Dispatcher:
                 return True
         trial = Trial()
         while True:
-            step = self._ledger.claim_held(one.id, submission, trial.tried, trial.attempts)
+            step = self._ledger.claim_held(one, submission, trial.tried, trial.attempts)
             if isinstance(step, HeldNoLonger):
                 return False
             if isinstance(step, Known):

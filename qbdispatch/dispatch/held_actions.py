@@ -96,7 +96,7 @@ class HeldActions:
     def delete(self, entries: Sequence[Entry]) -> list[str]:
         """Hold these no longer. Raises `NotWhileHeld`."""
         now = self._store.now()
-        return self._each(entries, lambda connection, one: let_go(connection, one.hashes, now))
+        return self._each(entries, lambda connection, one: _delete(connection, one.hashes, now))
 
     def drop_labels(self, entries: Sequence[Entry]) -> list[str]:
         """Take categories and tags that were removed off these. Raises `NotWhileHeld`."""
@@ -114,7 +114,7 @@ class HeldActions:
         """Hold this one no longer; whether it was held. Raises `NotWhileHeld`."""
         with self._store.write() as connection:
             _check_idle(connection, hashes)
-            return let_go(connection, hashes, self._store.now())
+            return _delete(connection, hashes, self._store.now())
 
     def _each(self, entries: Sequence[Entry], do: Callable[[Connection, held.Held], object]) -> list[str]:
         missed = []
@@ -135,6 +135,11 @@ def _check_idle(connection: Connection, hashes: InfoHashes) -> None:
     claim = claims.live(connection, hashes)
     if claim is not None:
         raise NotWhileHeld(ASK_AGAIN, f"the torrent is just being placed on {claim.node}; ask again in a moment")
+
+
+def _delete(connection: Connection, hashes: InfoHashes, now: float) -> bool:
+    claims.give_up_doubts(connection, hashes)  # a node may yet take it from an add that was never answered
+    return let_go(connection, hashes, now)
 
 
 def _edit(connection: Connection, one: held.Held, edited: Fields, now: float) -> None:

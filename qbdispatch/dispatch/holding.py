@@ -6,16 +6,17 @@ is placed (`dispatch.waitlist`) nor what may be done to it meanwhile (`dispatch.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import HoldSettings, NodeSettings
 from qbdispatch.dispatch.documents import gigabytes, rfc3339
+from qbdispatch.dispatch.homes import find_home
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.nodes.rows import expected_row
-from qbdispatch.scoring.model import Decision
+from qbdispatch.scoring.model import Decision, Request
 from qbdispatch.scoring.queueing import may_ever_fit
 from qbdispatch.store import decisions, held, mirror
 from qbdispatch.torrents.magnet import parse_magnet
@@ -44,7 +45,7 @@ def refusal_to_hold(connection: Connection, wanted: HoldSettings, decision: Deci
     if not wanted.enabled:
         return ""
     if decision is not None and not may_ever_fit(decision):
-        return "it is not held, since waiting does not help: no node accepts its category"
+        return "it is not held, since waiting does not help: no node that it may go to accepts its category"
     if held.count(connection) >= wanted.max_torrents:
         return f"it is not held, since hold.max_torrents, which is {wanted.max_torrents}, are held already"
     return None
@@ -87,6 +88,12 @@ def let_go(connection: Connection, hashes: InfoHashes, now: float) -> bool:
     revision = mirror.next_revision(connection)
     mirror.remove(connection, HELD, found.hashes.node_ids, revision=revision, seen_at=now, touched=True)
     return True
+
+
+def request_of(connection: Connection, one: held.Held, nodes: Sequence[NodeSettings]) -> Request:
+    """What a held torrent asks of the nodes."""
+    home = find_home(connection, one.fields, nodes)
+    return Request(0 if home.has_data else one.size, one.category, homes=home.nodes)
 
 
 def submission_of(connection: Connection, found: held.Held) -> Submission | None:

@@ -4,13 +4,12 @@ A path inside a `path_map` is a folder of that node alone. And a torrent that is
 cross-seed adds them, belongs where the data is: on a node that has torrents in that very folder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from qbdispatch.config.settings import NodeSettings
-from qbdispatch.dispatch.request import Submission
 from qbdispatch.nodes.paths import is_mapped, to_node
 from qbdispatch.store import mirror
 
@@ -25,13 +24,14 @@ class Home:
     has_data: bool = False
 
 
-def find_home(connection: Connection, submission: Submission, nodes: Sequence[NodeSettings]) -> Home:
-    """Where the submission belongs. Looks through listed torrents only for those that are to skip the check."""
-    path = submission.fields.get("savepath", "")
+def find_home(connection: Connection, fields: Mapping[str, str], nodes: Sequence[NodeSettings]) -> Home:
+    """Where a submission with these form fields belongs. Looks through listed torrents only where it is to skip the
+    check."""
+    path = fields.get("savepath", "")
     if not path:
         return Home()
     mapped = frozenset(node.name for node in nodes if is_mapped(path, node.path_map))
-    if not any(submission.fields.get(name, "").lower() == "true" for name in _UNCHECKED):
+    if not any(fields.get(name, "").lower() == "true" for name in _UNCHECKED):
         return Home(mapped)
     candidates = [node for node in nodes if not mapped or node.name in mapped]
     with_data = frozenset(node.name for node in candidates if _has_torrents_in(connection, node, path))

@@ -15,7 +15,7 @@ from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch import account
 from qbdispatch.dispatch.documents import decision_document, held_document, rfc3339, unheld_document
 from qbdispatch.dispatch.expecting import list_expected
-from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold
+from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold, request_of
 from qbdispatch.dispatch.homes import find_home
 from qbdispatch.dispatch.labelling import define_new
 from qbdispatch.dispatch.outbox import Outbox
@@ -76,7 +76,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class HeldNoLonger:
-    """What was to be placed has been placed by another, or deleted."""
+    """What was to be placed has been placed by another, changed or deleted."""
 
 
 class Ledger:
@@ -119,23 +119,22 @@ class Ledger:
             return self._promise(connection, submission, decision, document, now)
 
     def claim_held(
-        self, held_id: int, submission: Submission, tried: Mapping[str, str], attempts: list[dict[str, Any]]
+        self, one: held.Held, submission: Submission, tried: Mapping[str, str], attempts: list[dict[str, Any]]
     ) -> Known | Claimed | Rejected | HeldNoLonger:
         """The same for a held torrent, which stays held until `confirm`."""
         with self._store.write() as connection:
-            found = held.get(connection, held_id)
-            if found is None:
+            if held.get(connection, one.id) != one:
                 return HeldNoLonger()
             known = self.find(connection, submission.source.hashes)
             if known is not None:
                 return known
             now = self._store.now()
-            decision, document = self._decide(connection, submission, found.decision_id, tried, now, found)
+            decision, document = self._decide(connection, submission, one.decision_id, tried, now, one)
             document["attempts"] = attempts
             unseen = not_seen_yet(connection, document, self._nodes, now, self._policy.stale_after_seconds)
             if unseen or decision.winner is None:
                 return Rejected(document)
-            decisions.keep(connection, found.decision_id, document, decided_at=now)
+            decisions.keep(connection, one.decision_id, document, decided_at=now)
             return self._promise(connection, submission, decision, document, now)
 
     def _promise(
@@ -277,8 +276,12 @@ class Ledger:
         fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
         oldest = held.foremost(connection, now)
         if oldest is not None and (one is None or oldest.id != one.id):
-            fleet = keep_room(fleet, Request(oldest.size, oldest.category), self._policy)
-        home = find_home(connection, submission, settings.nodes)
-        size, size_source = (0, SizeSource.PRESENT) if home.has_data else size_of(submission, settings.dispatcher)
+            fleet = keep_room(fleet, request_of(connection, oldest, settings.nodes), self._policy)
+        home = find_home(connection, submission.fields, settings.nodes)
+        size, size_source = size_of(submission, settings.dispatcher)
+        if home.has_data:
+            size, size_source = 0, SizeSource.PRESENT
+        elif one is not None:
+            size = one.size  # what others made room for
         decision = decide(fleet, Request(size, submission.category, tried, home.nodes), self._policy)
         return decision, decision_document(decision_id, submission, decision, size_source, now)

@@ -3,7 +3,6 @@
 Each method is one short transaction. The claim for a held torrent is the ledger's.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from qbdispatch.config.settings import Settings
@@ -12,7 +11,6 @@ from qbdispatch.dispatch.documents import held_document
 from qbdispatch.dispatch.expecting import list_expected
 from qbdispatch.dispatch.ledger import Ledger
 from qbdispatch.dispatch.request import Submission, policy
-from qbdispatch.scoring.model import Request
 from qbdispatch.scoring.queueing import first_that_fits
 from qbdispatch.store import claims, decisions, facts, held
 from qbdispatch.store.engine import Store
@@ -41,10 +39,10 @@ class Waitlist:
             due = [one for one in held.due(connection, now) if one.id not in leave_out]
             if not due:
                 return None
-            fleet = facts.gather(
-                connection, self._settings.nodes, max_downloads=self._settings.dispatcher.max_downloads, now=now
-            )
-        found = first_that_fits(fleet, _requests(due), self._policy)
+            nodes = self._settings.nodes
+            fleet = facts.gather(connection, nodes, max_downloads=self._settings.dispatcher.max_downloads, now=now)
+            requests = [holding.request_of(connection, one, nodes) for one in due]
+        found = first_that_fits(fleet, requests, self._policy)
         return None if found is None else due[found]
 
     def submission(self, one: held.Held) -> Submission | None:
@@ -81,7 +79,3 @@ class Waitlist:
                 return
             list_expected(connection, self._nodes[known.node], submission, now)
             holding.let_go(connection, one.hashes, now)
-
-
-def _requests(due: Sequence[held.Held]) -> list[Request]:
-    return [Request(one.size, one.category) for one in due]

@@ -20,12 +20,13 @@ from dataclasses import replace
 from qbdispatch.scoring.decide import decide
 from qbdispatch.scoring.model import Decision, NodeFacts, Policy, Reason, Request, Verdict
 
+_NEVER = frozenset({Reason.CATEGORY_NOT_ACCEPTED, Reason.PATH_ELSEWHERE})
 _LACKS_ROOM = frozenset({Reason.BELOW_MIN_FREE_SPACE, Reason.INSUFFICIENT_SPACE, Reason.TOO_MANY_DOWNLOADS})
 
 
 def may_ever_fit(decision: Decision) -> bool:
-    """Whether waiting may help: some node at least accepts the category. All other reasons may pass."""
-    return any(Reason.CATEGORY_NOT_ACCEPTED not in _codes(verdict) for verdict in decision.verdicts)
+    """Whether waiting may help: some node that it may go to accepts the category. All other reasons may pass."""
+    return any(_NEVER.isdisjoint(_codes(verdict)) for verdict in decision.verdicts)
 
 
 def keep_room(fleet: Sequence[NodeFacts], oldest: Request, policy: Policy) -> list[NodeFacts]:
@@ -45,15 +46,16 @@ def first_that_fits(fleet: Sequence[NodeFacts], waiting: Sequence[Request], poli
     if not waiting or decide(fleet, waiting[0], policy).winner is not None:
         return 0 if waiting else None
     rest = keep_room(fleet, waiting[0], policy)
-    too_big: dict[str, int] = {}  # by category: from this size on none fits
+    too_big: dict[tuple[str, frozenset[str]], int] = {}  # by category and homes: from this size on none fits
     for index, request in enumerate(waiting[1:], 1):
-        if request.size_bytes >= too_big.get(request.category, request.size_bytes + 1):
+        kind = (request.category, request.homes)
+        if request.size_bytes >= too_big.get(kind, request.size_bytes + 1):
             continue
         decision = decide(rest, request, policy)
         if decision.winner is not None:
             return index
         if all(Reason.SCORE_BELOW_MINIMUM not in _codes(verdict) for verdict in decision.verdicts):
-            too_big[request.category] = request.size_bytes
+            too_big[kind] = request.size_bytes
     return None
 
 

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
+from qbdispatch.dispatch.actions import Actions
 from qbdispatch.dispatch.dispatcher import Status
 from qbdispatch.dispatch.library import Library
 from qbdispatch.store import held
@@ -21,6 +23,18 @@ from tests.unit.dispatch.conftest import BenchMaker
 
 NodeMaker = Callable[..., ScriptedNode]
 ON = {"hold": {"enabled": True}}
+
+
+class AskedNode(ScriptedNode):
+    """Something is done once, before it answers what it has."""
+
+    when_asked: Callable[[], None] | None = None
+
+    def _answer(self, endpoint: str, request: Request) -> Response:
+        if endpoint == "torrents/info" and self.when_asked is not None:
+            during, self.when_asked = self.when_asked, None
+            during()
+        return super()._answer(endpoint, request)
 
 
 def place(bench: Bench) -> None:
@@ -115,7 +129,7 @@ def test_what_no_node_accepts_and_what_is_too_much_is_refused_with_the_reason(
     node = scripted(name="a", free_gib=5)
     bench = make_bench(node, changes={"a": {"categories": ["tv"]}}, hold={"enabled": True, "max_torrents": 1})
     refused = bench.submit(make_torrent("m", 10 * GIB), category="movies")
-    assert (refused.status, "no node accepts its category" in refused.reason) == (Status.REJECTED, True)
+    assert (refused.status, "waiting does not help" in refused.reason) == (Status.REJECTED, True)
     assert bench.submit(make_torrent("t", 10 * GIB), category="tv").status is Status.HELD
     second = bench.submit(make_torrent("u", 10 * GIB), category="tv")
     assert (second.status, "hold.max_torrents" in second.reason) == (Status.REJECTED, True)
@@ -200,6 +214,81 @@ def test_an_unanswered_add_is_asked_about_before_a_held_torrent_goes_elsewhere(
     grow(bench, second, 500)
     place(bench)
     assert (second.adds, bench.homes(made), waiting(bench)) == ([], ["a"], [])
+
+
+def test_a_held_torrent_that_was_deleted_does_not_come_back_by_an_unanswered_add(
+    make_bench: BenchMaker, scripted: NodeMaker
+) -> None:
+    """The node takes it only afterwards: the poll that shows it removes it."""
+    node = scripted(name="a", free_gib=5)
+    bench = make_bench(node, **ON)
+    made = make_torrent("t", 10 * GIB)
+    assert bench.submit(made).status is Status.HELD
+    bench.open_claim(made, "a", age_seconds=60, phase=Phase.DOUBT)
+    Actions(bench.store, bench.fleet, Library(bench.store, bench.fleet)).delete(made.hash, delete_files=True)
+    node.session().add(torrent=made.data)
+    bench.poll("a", full=True)
+    bench.poll("a")
+    assert (node.torrents_by_hash, listed(bench), bench.claims("a")) == ({}, {}, [])
+
+
+def test_what_is_changed_while_a_held_torrent_is_about_to_be_placed_is_not_lost(
+    make_bench: BenchMaker, scripted: NodeMaker
+) -> None:
+    """A node is asked about an add that it never answered; meanwhile a client names a category. The torrent waits for
+    the next turn and is then added with it."""
+    second = scripted(name="b", free_gib=5)
+    with AskedNode(name="a", free_gib=5) as first:
+        bench = make_bench(first, second, **ON)
+        made = make_torrent("t", 10 * GIB)
+        assert bench.submit(made).status is Status.HELD
+        bench.open_claim(made, "a", age_seconds=60, phase=Phase.DOUBT)
+        grow(bench, second, 500)
+        actions = Actions(bench.store, bench.fleet, Library(bench.store, bench.fleet))
+        first.when_asked = lambda: actions.set_category(made.hash, "tv", "")
+        place(bench)
+    assert second.adds == []
+    place(bench)
+    ((_, fields),) = second.adds
+    assert fields["category"] == "tv"
+
+
+def test_room_is_kept_only_where_the_oldest_may_go(make_bench: BenchMaker, scripted: NodeMaker) -> None:
+    """Its folder is on one node: that disk is kept for it, and the roomy one stays free for others, held or new."""
+    nodes = [scripted(name="small", free_gib=20), scripted(name="large", free_gib=100)]
+    maps = {name: {"path_map": [{"from": "/downloads", "to": f"/mnt/{name}"}]} for name in ("small", "large")}
+    bench = make_bench(*nodes, changes=maps, **ON)
+    assert bench.submit(make_torrent("big", 90 * GIB), savepath="/mnt/small").status is Status.HELD
+    new = bench.submit(make_torrent("new", 50 * GIB))
+    assert (new.status, new.node) == (Status.ACCEPTED, "large")
+    assert bench.submit(make_torrent("later", 90 * GIB)).status is Status.HELD
+    grow(bench, nodes[1], 300)
+    place(bench)
+    assert [node.name for node in nodes for _ in node.adds] == ["large", "large"]
+    reserved = bench.submit(make_torrent("small", GIB), savepath="/mnt/small")
+    assert (reserved.status, "reserved" in reserved.reason) == (Status.HELD, True)
+
+
+def test_what_the_only_node_with_its_folder_does_not_accept_is_refused(
+    make_bench: BenchMaker, scripted: NodeMaker
+) -> None:
+    """Others accept the category, but it can never go there."""
+    rules = {"path_map": [{"from": "/downloads", "to": "/mnt/a"}], "categories": ["tv"]}
+    bench = make_bench(scripted(name="a"), scripted(name="b"), changes={"a": rules}, **ON)
+    result = bench.submit(make_torrent("m", GIB), category="movies", savepath="/mnt/a")
+    assert (result.status, "waiting does not help" in result.reason) == (Status.REJECTED, True)
+
+
+def test_a_held_torrent_claims_what_others_made_room_for(make_bench: BenchMaker, scripted: NodeMaker) -> None:
+    """Also where the configuration reckons with more for its category by now; else it would never get its turn."""
+    node = scripted(name="a", free_gib=5)
+    bench = make_bench(node, **ON, dispatcher={"default_size_gb": 10})
+    made = made_up_magnet("t")
+    assert bench.submit(made.magnet).status is Status.HELD
+    later = make_bench(node, **ON, dispatcher={"default_size_gb": 50})
+    grow(later, node, 20)
+    place(later)
+    assert (waiting(later), later.room_gib("a")) == ([], 10)
 
 
 def test_what_somebody_added_to_a_node_meanwhile_is_held_no_longer(make_bench: BenchMaker, scripted: NodeMaker) -> None:
