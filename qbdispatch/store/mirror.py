@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
-from qbdispatch.store.tables import counters, mirror, mirror_nodes, storable
+from qbdispatch.store.tables import counters, mirror, mirror_nodes
 
 _BATCH = 300  # SQLite takes some hundred values in one statement on every version
 _REVISION, _FLOOR, _NEXT_FLOOR, _FLEET = "mirror", "mirror_floor", "mirror_next_floor", "mirror_fleet"
@@ -80,11 +80,14 @@ def put(
         ids = [row.node_id for row in batch]
         connection.execute(delete(mirror).where(mirror.c.node == node, mirror.c.node_id.in_(ids)))
         values = {"node": node, "revision": revision, "gone": False, "touched_at": seen_at if touched else 0.0}
-        connection.execute(
-            insert(mirror),
-            [{**values, "node_id": row.node_id, "hash": row.hash, "row": dict(row.row)} for row in batch],
-        )
+        connection.execute(insert(mirror), [values | _columns(listed) for listed in batch])
     return later
+
+
+def _columns(listed: Listed) -> dict[str, Any]:
+    path = listed.row.get("save_path")
+    columns = {"node_id": listed.node_id, "hash": listed.hash, "row": dict(listed.row)}
+    return columns | {"save_path": path if isinstance(path, str) else None}
 
 
 def remove(
@@ -110,8 +113,7 @@ def remove(
 
 def any_in_folder(connection: Connection, node: str, paths: Sequence[str]) -> bool:
     """Whether the node lists a torrent whose save path, as the node names it, is one of these."""
-    stored = [storable(path) for path in paths]
-    mine = and_(mirror.c.node == node, mirror.c.gone.is_(False), mirror.c.row["save_path"].as_string().in_(stored))
+    mine = and_(mirror.c.node == node, mirror.c.gone.is_(False), mirror.c.save_path.in_(paths))
     return connection.execute(select(mirror.c.node_id).where(mine).limit(1)).first() is not None
 
 

@@ -192,6 +192,8 @@ mirror = Table(
     Column("gone", Boolean, nullable=False),  # no longer on the node; kept for a while so that views learn of it
     Column("touched_at", Float, nullable=False),  # when an action of ours changed it; older polls do not count
     Column("row", JSON, nullable=False),  # the node's own row
+    Column("save_path", String(512)),  # of that row, as far as it is text
+    Index("mirror_save_path", "node", "save_path"),
 )
 
 mirror_nodes = Table(

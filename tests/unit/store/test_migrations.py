@@ -4,15 +4,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import JSON, ColumnClause, Connection, column, create_engine, insert, inspect
+from sqlalchemy import table as sql_table
 
-from qbdispatch.store import claims, engine
+from qbdispatch.store import claims, engine, mirror
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.tables import metadata
 from tests.rig.postgres import Postgres
@@ -84,6 +86,25 @@ def test_migrations_go_down_and_up_again(new_url: str) -> None:
         assert tables_of(new_url) == {"alembic_version"}
         migrate(store, "head")
         assert differences(store) == []
+
+
+def test_folders_of_torrents_that_were_listed_before_are_found(new_url: str) -> None:
+    """They are taken from the rows, whatever a node has said there."""
+    rows = {"a": {"save_path": "/d/tv"}, "b": {"save_path": "x" * 2000}, "c": {}, "d": {"save_path": None}}
+    with opened(new_url) as store:
+        migrate(store, "base")
+        migrate(store, "0004")
+        with store.write() as connection:
+            common = {"node": "n", "revision": 1, "gone": False, "touched_at": 0.0}
+            columns: list[ColumnClause[Any]] = [column(name) for name in (*common, "node_id", "hash")]
+            table = sql_table("mirror", *columns, column("row", JSON))
+            connection.execute(
+                insert(table), [common | {"node_id": id_, "hash": id_, "row": rows[id_]} for id_ in rows]
+            )
+        migrate(store, "head")
+        with store.read() as connection:
+            found = {path: mirror.any_in_folder(connection, "n", [path]) for path in ("/d/tv", "/d", "x" * 2000)}
+    assert found == {"/d/tv": True, "/d": False, "x" * 2000: True}
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(new_url: str) -> None:
