@@ -1,19 +1,23 @@
-"""A node simulated in this process, given to the fleet in place of the way to a real one.
+"""A node simulated in this process, given to the fleet in place of the way to a real one, and a store for it.
 
-It stands where `NodeAccess` does and answers what the dispatcher asks, at once and from memory. What is to happen to
-the next adds, to whichever node, is set beforehand in a `Plan`; so is what happens while the first is under way.
+The node stands where `NodeAccess` does and answers what the dispatcher asks, at once and from memory. What is to happen
+to the next adds, to whichever node, is set beforehand in a `Plan`; so is what happens while the first is under way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 from qbdispatch.config.settings import NodeSettings
 from qbdispatch.nodes.dialects import AddReply
 from qbdispatch.nodes.errors import NodeOutcomeUnknown, NodeRefused, NodeUnreachable
+from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes, TorrentSource
 
 Answer = TypeVar("Answer")
@@ -68,6 +72,28 @@ class Plan:
                 raise Crash
 
 
+class AgingStore(Store):
+    """Its clock can be put forward, and whoever uses it may die before."""
+
+    ahead_seconds = 0.0
+    plan = Plan()
+
+    def now(self) -> float:
+        return super().now() + self.ahead_seconds
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        self.plan.step()
+        with super().read() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self.plan.step()
+        with super().write() as connection:
+            yield connection
+
+
 class SimulatedNode:
     """Has `size_bytes` of disk. A magnet's size is never learned; nothing is downloaded."""
 
@@ -79,6 +105,7 @@ class SimulatedNode:
         self.listed: dict[str, dict[str, Any]] = {}
         self.late: list[dict[str, Any]] = []
         self._plan = plan
+        self._told: dict[str, dict[str, Any]] | None = None  # what the last poll was answered
         self.client = self  # the calls of a client are its own, too
 
     def call(self, action: Callable[[Mapping[str, str]], Answer]) -> Answer:
@@ -129,10 +156,14 @@ class SimulatedNode:
         for node_id in node_ids:
             self.listed.pop(node_id, None)
 
-    def maindata(self, _cookies: object, _rid: int) -> dict[str, Any]:
+    def maindata(self, _cookies: object, rid: int) -> dict[str, Any]:
+        known, self._told = self._told if rid == self.polls else None, dict(self.listed)
         self.polls += 1
         state = {"free_space_on_disk": self.size_bytes, "dl_info_speed": 0}
-        return {"rid": 1, "full_update": True, "torrents": dict(self.listed), "server_state": state}
+        answer = {"rid": self.polls, "full_update": known is None, "server_state": state}
+        known = known or {}
+        new = {node_id: row for node_id, row in self.listed.items() if node_id not in known}
+        return answer | {"torrents": new, "torrents_removed": list(known.keys() - self.listed.keys())}
 
     def rows(self, _cookies: object, node_ids: Sequence[str] | None) -> dict[str, dict[str, Any]]:
         return {node_id: row for node_id, row in self.listed.items() if node_ids is None or node_id in node_ids}
