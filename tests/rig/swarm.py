@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -36,7 +36,7 @@ class MadeTorrent:
 
     name: str
     size_bytes: int
-    data: bytes = field(repr=False)
+    data: bytes
     v1: str | None
     v2: str | None
     peer: str | None = None

@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 from qbdispatch.config.settings import DispatcherSettings, HoldSettings, NodeSettings, Settings, SyncSettings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.actions import ActionFailed, Actions
-from qbdispatch.dispatch.dispatcher import Dispatcher, Result
+from qbdispatch.dispatch.dispatcher import Dispatcher, Result, Status
 from qbdispatch.dispatch.library import Library
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.dispatch.watcher import Watcher
@@ -59,7 +59,8 @@ DIES = st.one_of(st.none(), st.integers(0, 15))  # after so many steps
 
 
 class Fleets(RuleBasedStateMachine):
-    """The model: which torrents were promised to be there, and which to be gone."""
+    """The model: which torrents were promised to be there, and which to be gone. Where a worker died while it deleted
+    one, its record may outlive it until the node has been polled: `unsure`."""
 
     steps = 0
 
@@ -67,6 +68,7 @@ class Fleets(RuleBasedStateMachine):
         super().__init__()
         self.promised: dict[str, MadeTorrent] = {}
         self.deleted: set[str] = set()
+        self.unsure: set[str] = set()
 
     @initialize(holds=st.booleans())
     def open(self, holds: bool = False) -> None:
@@ -119,11 +121,13 @@ class Fleets(RuleBasedStateMachine):
     def submit_while_much_happens(
         self, made: MadeTorrent, other: MadeTorrent, polled: str, courses: list[Course]
     ) -> None:
-        """Between the claim and the node's taking it, another torrent is added and a node is polled."""
+        """Between the claim and the node's taking it, another torrent is added, and a node carries out what it owes and
+        is polled."""
 
         def meanwhile() -> None:
             if other is not made:
                 self._submit(other, True, Plan())
+            self.come_up(polled)
             self.poll(polled)
 
         with self.mortal(None):
@@ -208,6 +212,7 @@ class Fleets(RuleBasedStateMachine):
             for name in self.nodes:
                 self.poll(name)
             self.store.ahead_seconds += LONG_SECONDS
+        self.unsure.clear()
         self._check_order()
 
     @invariant()
@@ -262,7 +267,9 @@ class Fleets(RuleBasedStateMachine):
             if self.plan.steps_left is not None:
                 raise
             return None
-        if result.is_taken:
+        if result.status is not Status.DUPLICATE:
+            self.unsure.discard(str(made.v1))
+        if result.is_taken and made.v1 not in self.unsure:
             self.promised[str(made.v1)] = made
         return result
 
@@ -278,6 +285,9 @@ class Fleets(RuleBasedStateMachine):
         try:
             actions.delete(hash_, delete_files=True)
             self.deleted.add(hash_)
+        except Crash:
+            self.unsure.add(hash_)
+            raise
         except ActionFailed:
             self.promised[hash_] = made
 
