@@ -140,7 +140,8 @@ def in_our_words(node: NodeSettings) -> Iterator[None]:
         raise _banned_or_forbidden(error) from error
     except HTTP4XXError as error:
         brief = _brief(node, error)
-        raise NodeRefused(f"answered {error.http_status_code}: {brief}", error.http_status_code, brief) from error
+        what = f"answered {error.http_status_code}: {_LINK.sub('***', brief)}"  # may be logged: links hold passkeys
+        raise NodeRefused(what, error.http_status_code, brief) from error
     except HTTP5XXError as error:
         raise NodeOutcomeUnknown(f"answered {_status(error)}", Cause.SERVER_ERROR) from error
     except (requests.RequestException, LocationParseError) as error:
@@ -217,6 +218,5 @@ def _brief(node: NodeSettings, error: Exception) -> str:
     text = str(error)
     for secret in (node.password, node.api_key):  # an error page may repeat what was sent
         text = text.replace(secret, "***") if secret else text
-    text = _LINK.sub("***", text)
     text = " ".join(text.split())
     return text[:120] if text and not text.startswith("<") else "no reason given"
