@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 SUBMISSIONS = "submissions"
 _ORDER = {code.value: place for place, code in enumerate(Reason)}
 _ENDS = frozenset(
-    ["accepted/", "duplicate/", "held/already_held", "failed/not_added", "failed/doubtful", "failed/still_adding"]
+    ["accepted/", "duplicate/", "held/already_held"]
+    + [f"failed/{how}" for how in ("not_added", "doubtful", "still_adding", "still_deleting")]
     + [f"{outcome}/{code}" for outcome in ("rejected", "held") for code in Reason]
 )
 

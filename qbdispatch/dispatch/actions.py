@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from qbdispatch.dispatch.access import Fleet, NodeAccess, at_once
+from qbdispatch.dispatch.deleting import delete_from_node
 from qbdispatch.dispatch.detailing import KEPT, keep_detail, last_known, outward_detail, properties_from_row
 from qbdispatch.dispatch.extras import extras
 from qbdispatch.dispatch.held_actions import HeldActions, NotWhileHeld
@@ -21,9 +22,8 @@ from qbdispatch.dispatch.library import Entry, Library
 from qbdispatch.errors import QbdispatchError
 from qbdispatch.nodes.endpoints import Version, parse_version
 from qbdispatch.nodes.errors import Cause, NodeAuthFailed, NodeError, NodeOutcomeUnknown, NodeRefused, NodeUnreachable
-from qbdispatch.store import claims, mirror, placements, snapshots, vanished
+from qbdispatch.store import mirror, snapshots
 from qbdispatch.store.engine import Store
-from qbdispatch.torrents.source import InfoHashes
 
 ALL = "all"
 CONFLICT = 409
@@ -82,9 +82,8 @@ class Actions:
         """Remove torrents from whichever nodes have them. Raises `ActionFailed`, and then is to be asked again."""
 
         def act(access: NodeAccess, entries: list[Entry]) -> None:
-            ids, began = [entry.node_id for entry in entries], self._store.now()
-            access.call(lambda cookies: access.client.delete(cookies, ids, delete_files=delete_files))
-            self._forget(access.node.name, entries, began)
+            deleted = {entry.node_id: entry.hashes for entry in entries}
+            delete_from_node(access, self._store, deleted, delete_files=delete_files)
 
         self._on_each(self._located(hashes), act, self.held.delete)
 
@@ -256,20 +255,6 @@ class Actions:
         with self._store.write() as connection:
             revision = mirror.next_revision(connection)
             mirror.put(connection, access.node.name, listed, revision=revision, seen_at=self._store.now(), touched=True)
-
-    def _forget(self, node: str, entries: Sequence[Entry], began: float) -> None:
-        ids = [entry.node_id for entry in entries]
-        with self._store.write() as connection:
-            revision = mirror.next_revision(connection)
-            mirror.remove(connection, node, ids, revision=revision, seen_at=self._store.now(), touched=True)
-            placements.forget(connection, [found.id for found in placements.concerning(connection, node, ids)])
-            vanished.withdraw(connection, node, ids, began)
-            for entry in entries:
-                hashes = InfoHashes(entry.row["infohash_v1"] or None, entry.row["infohash_v2"] or None)
-                live = claims.live(connection, hashes)
-                if live is not None and live.node == node:
-                    claims.release(connection, [live.id])
-                claims.give_up_doubts(connection, hashes)
 
 
 def _json(answer: requests.Response) -> Any:

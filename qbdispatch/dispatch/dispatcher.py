@@ -17,17 +17,17 @@ from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.account import log_submission
 from qbdispatch.dispatch.adding import Fate, add_to_node, has_torrent
 from qbdispatch.dispatch.documents import gigabytes
-from qbdispatch.dispatch.ledger import Claimed, HeldNoLonger, Known, Ledger, Rejected, Waiting
+from qbdispatch.dispatch.joining import Joining
+from qbdispatch.dispatch.ledger import Ledger
 from qbdispatch.dispatch.request import Submission, size_of
+from qbdispatch.dispatch.steps import Claimed, HeldNoLonger, Known, Rejected, Waiting
 from qbdispatch.dispatch.waitlist import Waitlist
-from qbdispatch.store.claims import Phase
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.held import Held
 from qbdispatch.torrents.source import InfoHashes
 
 log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 60
-POLL_SECONDS = 0.05
 HELD_RETRY_SECONDS = 60.0
 
 
@@ -73,8 +73,8 @@ class Dispatcher:
     def __init__(self, settings: Settings, store: Store, fleet: Fleet) -> None:
         self._ledger = Ledger(store, settings)
         self._waitlist = Waitlist(store, settings, self._ledger)
+        self._joining = Joining(self._ledger, fleet, store.now)
         self._fleet = fleet
-        self._now = store.now
         self._settings = settings.dispatcher
         self._max_retries = settings.dispatcher.submission.max_retries
         self._default_save_path = settings.dispatcher.submission.save_path
@@ -142,12 +142,9 @@ class Dispatcher:
                 return False
 
     def _found_placed(self, one: Held, known: Known, submission: Submission) -> bool:
-        """Somebody has placed it, or died while doing so."""
-        claim = known.claim
-        if claim is not None and claim.phase is Phase.ADDING:
-            still_adding = self._now() < claim.deadline
-            if still_adding or self._take_over(known, one.hashes.key) is None:
-                return False
+        """Somebody has placed it, is doing so or deleting it, or died over that."""
+        if not known.is_settled and not isinstance(self._joining.settled(known), Known):
+            return False
         self._waitlist.settle(one, submission)
         return True
 
@@ -192,35 +189,25 @@ class Dispatcher:
         return None
 
     def _join(self, known: Known, submission: Submission) -> Result | None:
-        """Somebody has placed this torrent, or is doing so: answer what comes of that.
+        """Somebody has this torrent in hand: answer what comes of that.
 
         `None` means that nothing came of it and the caller may go on by itself.
         """
-        hashes = submission.source.hashes
+        hash_ = submission.source.hashes.key
         if known.is_settled:
-            return _duplicate(known, hashes.key)  # the ledger has counted it
-        answer = self._await_other(known, hashes)
-        if answer is not None:
-            self._count(answer)
-        return answer
+            return _duplicate(known, hash_)  # the ledger has counted it
+        outcome = self._joining.outcome(known, submission.source.hashes)
+        if outcome is None:
+            return None
+        if isinstance(outcome, Known):
+            self._count(Status.DUPLICATE)
+            return _duplicate(outcome, hash_)
+        self._count(Status.FAILED, outcome.code)
+        return Result(Status.FAILED, hash_, outcome.reason, None, known.decision_id)
 
-    def _await_other(self, known: Known, hashes: InfoHashes) -> Result | None:
-        assert known.claim is not None
-        access = self._fleet.members[known.node]
-        give_up = time.monotonic() + access.node.timeout_s
-        while time.monotonic() < give_up and self._now() < known.claim.deadline:
-            time.sleep(POLL_SECONDS)
-            now_known = self._ledger.known(hashes)
-            if now_known is None or now_known.claim is None or now_known.claim.id != known.claim.id:
-                return _duplicate(now_known, hashes.key) if now_known and now_known.claim is None else None
-        if self._now() < known.claim.deadline:
-            reason = f"another request is still adding this torrent to {known.node}; ask again"
-            return Result(Status.FAILED, hashes.key, reason, None, known.decision_id)
-        return self._take_over(known, hashes.key)
-
-    def _count(self, answer: Result) -> None:
+    def _count(self, status: Status, reason: str = "") -> None:
         try:
-            self._ledger.count(answer.status.value, "" if answer.is_taken else "still_adding")
+            self._ledger.count(status.value, reason)
         except StoreUnavailable as error:  # what came of the submission stands
             log.warning("a submission could not be counted: %s", error)
 
@@ -236,17 +223,6 @@ class Dispatcher:
             "attempts": result.attempts,
             "decision": result.decision_id,
         }
-
-    def _take_over(self, known: Known, hash_: str) -> Result | None:
-        """The worker that was adding the torrent is gone: ask the node what came of it."""
-        assert known.claim is not None
-        claim = known.claim
-        found = has_torrent(self._fleet.members[known.node], claim.hashes)
-        if found:
-            self._ledger.adopt(claim)
-            return _duplicate(known, hash_)
-        self._ledger.withdraw(claim, doubtful=found is None, fault=None)
-        return None
 
     def _hold_or_give_up(self, submission: Submission, document: dict[str, Any], tried: dict[str, str]) -> Result:
         """As many nodes as are wanted have failed to take it."""

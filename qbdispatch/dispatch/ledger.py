@@ -6,7 +6,6 @@ or releasing twice changes nothing.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,8 +18,9 @@ from qbdispatch.dispatch.holding import hold, let_go, refusal_to_hold, request_o
 from qbdispatch.dispatch.homes import find_home
 from qbdispatch.dispatch.labelling import define_new
 from qbdispatch.dispatch.outbox import Outbox
-from qbdispatch.dispatch.placed import record
+from qbdispatch.dispatch.placed import forget, record
 from qbdispatch.dispatch.request import SizeSource, Submission, policy, size_of
+from qbdispatch.dispatch.steps import Claimed, HeldNoLonger, Known, Rejected, Waiting
 from qbdispatch.dispatch.unseen import not_seen_yet
 from qbdispatch.nodes.errors import NodeError
 from qbdispatch.scoring.decide import decide
@@ -35,48 +35,6 @@ SEND_WITHIN_SECONDS = 5.0
 
 SETTLE_SECONDS = 5.0
 """For connecting, asking and writing on top of the time that the node gets for its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The torrent is on a node already. `claim` is set while its add has not been settled."""
-
-    node: str
-    decision_id: str | None
-    claim: claims.Claim | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether a node has taken it; otherwise its add is still under way."""
-        return self.claim is None or self.claim.phase is claims.Phase.ADDED
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """Bytes are promised on a node; the add is to be sent before `send_by` (seconds of the steady clock)."""
-
-    claim: claims.Claim
-    send_by: float
-    document: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """No node may take it."""
-
-    document: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """It is held: from now on, or since an earlier submission."""
-
-    document: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldNoLonger:
-    """What was to be placed has been placed by another, changed or deleted."""
 
 
 class Ledger:
@@ -198,6 +156,15 @@ class Ledger:
         with self._store.write() as connection:
             record(connection, claim, self._nodes, self._store.now())
 
+    def departed(self, leaving: placements.Placement, *, gone: bool) -> None:
+        """Whoever was deleting a torrent is gone; the node has told whether it has it."""
+        with self._store.write() as connection:
+            if gone:
+                now, deleted = self._store.now(), {leaving.node_id: leaving.hashes}
+                forget(connection, leaving.node, deleted, now, now)
+            else:
+                placements.leave(connection, [leaving.id], None)
+
     def withdraw(self, claim: claims.Claim, *, doubtful: bool, fault: NodeError | None) -> None:
         """The add failed: end the claim, or keep it in doubt where the node may have taken the torrent all the same.
         A `fault` that concerns the node itself keeps further torrents away until it answers again."""
@@ -224,9 +191,10 @@ class Ledger:
     def find(self, connection: Connection, hashes: InfoHashes) -> Known | None:
         """Where the torrent is, or is being added, as a transaction sees it. A record on a node that is no longer
         configured does not count: the torrent can be placed anew."""
-        for placement in placements.find(connection, hashes):
-            if placement.node in self._add_seconds:
-                return Known(placement.node, placement.decision_id)
+        found = [one for one in placements.find(connection, hashes) if one.node in self._add_seconds]
+        for placement in sorted(found, key=lambda one: one.leaving_until is not None):
+            leaving = placement if placement.leaving_until is not None else None
+            return Known(placement.node, placement.decision_id, leaving=leaving)
         claim = claims.live(connection, hashes)
         return Known(claim.node, claim.decision_id, claim) if claim and claim.node in self._add_seconds else None
 

@@ -21,6 +21,7 @@ from qbdispatch.store import health, labels, mirror
 from qbdispatch.store.engine import Store, StoreUnavailable
 from qbdispatch.store.labels import Kind, Label
 from qbdispatch.store.mirror import MirrorRow
+from qbdispatch.torrents.source import InfoHashes
 
 Key = tuple[str, str]
 States = Mapping[str, health.NodeState]
@@ -43,6 +44,10 @@ class Entry:
     def text_without_hash(self) -> str:
         """As `sync/maindata` shows it: the hash is the key there. It is the first field of `text`."""
         return "{" + self.text[len(f'{{"hash": {json.dumps(self.hash)}, ') :]
+
+    @property
+    def hashes(self) -> InfoHashes:
+        return InfoHashes(self.row["infohash_v1"] or None, self.row["infohash_v2"] or None)
 
     @property
     def aliases(self) -> set[str]:

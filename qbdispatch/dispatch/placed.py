@@ -1,11 +1,12 @@
-"""Writes down that a node has taken a torrent: the placement, and what becomes of the claim."""
+"""Writes down that a node has taken a torrent or lost it by a deletion: the placement, and what becomes of claims."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from sqlalchemy import Connection
 
-from qbdispatch.store import claims, placements
+from qbdispatch.store import claims, mirror, placements, vanished
 from qbdispatch.store.claims import Claim, Phase
+from qbdispatch.torrents.source import InfoHashes
 
 APPEAR_WITHIN_SECONDS = 10.0
 """A node that took a torrent lists it within this time: qBittorrent adds asynchronously, but in well under a second."""
@@ -34,3 +35,16 @@ def record(connection: Connection, claim: Claim, nodes: Container[str], now: flo
         placed_at=now,
         decision_id=claim.decision_id,
     )
+
+
+def forget(connection: Connection, node: str, deleted: Mapping[str, InfoHashes], began: float, now: float) -> None:
+    """These torrents, by the node's ids, were deleted there through us, at `began` at the earliest."""
+    revision = mirror.next_revision(connection)
+    mirror.remove(connection, node, deleted, revision=revision, seen_at=now, touched=True)
+    placements.forget(connection, [found.id for found in placements.concerning(connection, node, deleted)])
+    vanished.withdraw(connection, node, deleted, began)
+    for hashes in deleted.values():
+        live = claims.live(connection, hashes)
+        if live is not None and live.node == node:
+            claims.release(connection, [live.id])
+        claims.give_up_doubts(connection, hashes)

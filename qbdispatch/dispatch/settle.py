@@ -69,8 +69,14 @@ def settle(connection: Connection, poll: Poll) -> Findings:
             twins.append(Twin(claim, torrent, other))
         else:
             _listed(connection, claim, torrent, poll.polled_at)
+    gone = [one for one in gone if not _left_by_us(one, poll.polled_at)]
     vanished.record(connection, gone, poll.polled_at)
     return Findings(twins, gone)
+
+
+def _left_by_us(placement: Placement, now: float) -> bool:
+    """Whether it went by a deletion of ours whose end nobody has written down."""
+    return placement.leaving_until is not None and now <= placement.leaving_until + DOUBT_SECONDS
 
 
 def _is_ghost(connection: Connection, claim: Claim) -> bool:

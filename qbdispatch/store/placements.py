@@ -19,7 +19,8 @@ _BATCH = 300  # SQLite takes some hundred values in one statement on every versi
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One row of `placements`. `decision_id` is `None` for a torrent that was found, not placed by us."""
+    """One row of `placements`. `decision_id` is `None` for a torrent that was found, not placed by us. With
+    `leaving_until` somebody began to delete it, and until then may still be at it."""
 
     id: int
     node: str
@@ -29,6 +30,7 @@ class Placement:
     name: str
     placed_at: float
     decision_id: str | None
+    leaving_until: float | None = None
 
     @property
     def hashes(self) -> InfoHashes:
@@ -96,6 +98,14 @@ def add_many(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def change(connection: Connection, placement_id: int, **values: Any) -> None:
     """Change a record, say when a node lists a hybrid under another hash once it has the metadata."""
     connection.execute(update(placements).where(placements.c.id == placement_id).values(values))
+
+
+def leave(connection: Connection, placement_ids: Iterable[int], until: float | None) -> None:
+    """Somebody begins to delete these torrents; with `None` they are to stay."""
+    ids = list(placement_ids)
+    for start in range(0, len(ids), _BATCH):
+        mine = placements.c.id.in_(ids[start : start + _BATCH])
+        connection.execute(update(placements).where(mine).values(leaving_until=until))
 
 
 def forget(connection: Connection, placement_ids: Iterable[int]) -> None:

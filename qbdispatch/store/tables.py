@@ -133,6 +133,7 @@ placements = Table(
     Column("name", Text, nullable=False),
     Column("placed_at", Float, nullable=False),
     Column("decision_id", String(32)),  # NULL: found on the node, not placed by us
+    Column("leaving_until", Float),  # until then somebody may be deleting it; stays where that was not heard to end
     Index("placements_node_id", "node", "node_id", unique=True),
     Index("placements_v1", "v1"),
     Index("placements_v2", "v2"),

@@ -232,7 +232,7 @@ def test_what_alerts_count_is_told_before_it_first_happens(client: FlaskClient) 
     missing. The ends and places told are those that there are."""
     told = _values(client, "qbdispatch_submissions_total")
     assert told["rejected", "insufficient_space"] == told["failed", "not_added"] == 0
-    assert len(told) == 6 + 2 * len(Reason)
+    assert len(told) == 7 + 2 * len(Reason)
     assert _submit(client, size_estimate_gb=9999) == "rejected"
     assert _values(client, "qbdispatch_submissions_total").keys() == told.keys()
     places = {where for (where,) in _values(client, "qbdispatch_exceptions_total")}

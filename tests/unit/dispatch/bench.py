@@ -13,8 +13,9 @@ from werkzeug.wrappers import Request, Response
 from qbdispatch.config.settings import Settings
 from qbdispatch.dispatch.access import Fleet, NodeAccess
 from qbdispatch.dispatch.dispatcher import Dispatcher, Result
-from qbdispatch.dispatch.ledger import Claimed, Ledger
+from qbdispatch.dispatch.ledger import Ledger
 from qbdispatch.dispatch.request import Submission
+from qbdispatch.dispatch.steps import Claimed
 from qbdispatch.dispatch.watcher import Watcher
 from qbdispatch.scoring.model import NodeFacts
 from qbdispatch.scoring.room import effective_free

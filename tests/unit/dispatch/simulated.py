@@ -6,6 +6,7 @@ to the next adds, to whichever node, is set beforehand in a `Plan`; so is what h
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from qbdispatch.store.engine import Store
 from qbdispatch.torrents.source import InfoHashes, TorrentSource
 
 Answer = TypeVar("Answer")
+_MOMENTS = itertools.count(1)  # of adds: a torrent that was deleted and added again is told from the one before
 
 
 class Crash(BaseException):
@@ -162,7 +164,7 @@ class SimulatedNode:
         state = {"free_space_on_disk": self.size_bytes, "dl_info_speed": 0}
         answer = {"rid": self.polls, "full_update": known is None, "server_state": state}
         known = known or {}
-        new = {node_id: row for node_id, row in self.listed.items() if node_id not in known}
+        new = {node_id: row for node_id, row in self.listed.items() if known.get(node_id) != row}
         return answer | {"torrents": new, "torrents_removed": list(known.keys() - self.listed.keys())}
 
     def rows(self, _cookies: object, node_ids: Sequence[str] | None) -> dict[str, dict[str, Any]]:
@@ -191,4 +193,5 @@ def _row(source: TorrentSource) -> dict[str, Any]:
         "amount_left": size,
         "completed": 0,
         "content_path": "",
+        "added_on": next(_MOMENTS),
     }

@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 from qbdispatch.config.settings import DispatcherSettings, HoldSettings, NodeSettings, Settings, SyncSettings
 from qbdispatch.dispatch.access import Fleet
 from qbdispatch.dispatch.actions import ActionFailed, Actions
-from qbdispatch.dispatch.dispatcher import Dispatcher, Result, Status
+from qbdispatch.dispatch.dispatcher import Dispatcher, Result
 from qbdispatch.dispatch.library import Library
 from qbdispatch.dispatch.request import Submission
 from qbdispatch.dispatch.watcher import Watcher
@@ -59,8 +59,7 @@ DIES = st.one_of(st.none(), st.integers(0, 15))  # after so many steps
 
 
 class Fleets(RuleBasedStateMachine):
-    """The model: which torrents were promised to be there, and which to be gone. Where a worker died while it deleted
-    one, its record may outlive it until the node has been polled: `unsure`."""
+    """The model: which torrents were promised to be there, and which to be gone."""
 
     steps = 0
 
@@ -68,7 +67,6 @@ class Fleets(RuleBasedStateMachine):
         super().__init__()
         self.promised: dict[str, MadeTorrent] = {}
         self.deleted: set[str] = set()
-        self.unsure: set[str] = set()
 
     @initialize(holds=st.booleans())
     def open(self, holds: bool = False) -> None:
@@ -151,6 +149,17 @@ class Fleets(RuleBasedStateMachine):
         with self.mortal(dies):
             self._delete(str(made.v1))
 
+    @rule(made=MADE, dies=st.integers(2, 6), seconds=st.sampled_from((0.0, 6.0)))
+    def delete_and_submit_again(self, made: MadeTorrent, dies: int, seconds: float) -> None:
+        """Whether or not who deleted it has lived to write that down."""
+        for name in self.nodes:
+            self.come_up(name)
+        self._submit(made, True, Plan())
+        with self.mortal(dies):
+            self._delete(str(made.v1))
+        self.wait(seconds)
+        self._submit(made, True, Plan())
+
     @rule()
     def delete_all(self) -> None:
         for made in TORRENTS:
@@ -212,7 +221,6 @@ class Fleets(RuleBasedStateMachine):
             for name in self.nodes:
                 self.poll(name)
             self.store.ahead_seconds += LONG_SECONDS
-        self.unsure.clear()
         self._check_order()
 
     @invariant()
@@ -267,9 +275,7 @@ class Fleets(RuleBasedStateMachine):
             if self.plan.steps_left is not None:
                 raise
             return None
-        if result.status is not Status.DUPLICATE:
-            self.unsure.discard(str(made.v1))
-        if result.is_taken and made.v1 not in self.unsure:
+        if result.is_taken:
             self.promised[str(made.v1)] = made
         return result
 
@@ -285,9 +291,6 @@ class Fleets(RuleBasedStateMachine):
         try:
             actions.delete(hash_, delete_files=True)
             self.deleted.add(hash_)
-        except Crash:
-            self.unsure.add(hash_)
-            raise
         except ActionFailed:
             self.promised[hash_] = made
 
