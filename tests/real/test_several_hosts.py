@@ -5,9 +5,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import quantiles
@@ -32,6 +32,7 @@ WORKERS = int(os.environ.get("QBDISPATCH_WORKERS", "2"))
 REFUSED_WITHIN_SECONDS = 1.0
 RECOVERED_WITHIN_SECONDS = 5.0
 LED_WITHIN_SECONDS = 10.0
+LISTED_WITHIN_SECONDS = 10.0  # nginx asks the other after 8
 SLOWEST_SUBMISSION_SECONDS = 5.0  # 99 of 100 are quicker
 LISTS = (
     "/api/v2/torrents/info",
@@ -225,6 +226,27 @@ def test_another_host_leads_within_10_seconds_of_the_death_of_the_leaders(
     wait_until(fresh, LED_WITHIN_SECONDS, "fresh snapshots from the other host")
     print(f"fresh snapshots {time.monotonic() - killed_at:.1f} s after the kill")
     assert cluster.leading() is left
+
+
+@contextmanager
+def _frozen(replica: Dispatcher) -> Iterator[None]:
+    pids = [replica.pid, *replica.worker_pids()]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_lists_are_answered_while_a_replica_hangs(start_node: StartNode, start_cluster: Callable[..., Cluster]) -> None:
+    """All of its processes are stopped: it takes connections, but never answers."""
+    cluster = start_cluster([start_node("a")])
+    with _frozen(cluster.replicas[0]), ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda path: requests.get(f"{cluster.url}{path}", timeout=30), LISTS[:-1] * 2))
+    assert {(answer.request.path_url, answer.status_code) for answer in answers} == {(path, 200) for path in LISTS[:-1]}
+    assert max(answer.elapsed.total_seconds() for answer in answers) < LISTED_WITHIN_SECONDS
 
 
 def test_a_replica_that_starts_while_the_database_is_away_serves_when_it_is_back(
