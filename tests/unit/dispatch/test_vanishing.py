@@ -90,7 +90,7 @@ def test_a_deletion_that_a_poll_saw_first_is_taken_back(bench: Bench, node: Scri
     for _ in range(2):
         bench.submit(made)
         bench.poll()
-        began = now()
+        began = bench.store.now()
         node.torrents_by_hash.clear()
         bench.poll()
     with bench.store.write() as connection:
