@@ -12,6 +12,7 @@ from qbdispatch.dispatch.holding import held_documents
 from qbdispatch.dispatch.reconcile import claim_documents, removed_documents
 from qbdispatch.dispatch.sending import test_targets
 from qbdispatch.dispatch.survey import survey_arr, survey_nodes
+from qbdispatch.dispatch.unseen import awaited
 from qbdispatch.dispatch.vanishing import vanished_documents, with_vanished
 from qbdispatch.scoring.filters import availability
 from qbdispatch.scoring.model import Policy
@@ -142,11 +143,12 @@ def alive() -> Response:
 def ready() -> Response:
     """The store answers and at least one node is neither drained nor faulty nor silent: torrents can be placed."""
     found = services()
-    settings = found.settings
+    settings, now = found.settings, found.store.now()
     with found.store.read() as connection:
-        fleet = facts.gather(
-            connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=found.store.now()
-        )
+        fleet = facts.gather(connection, settings.nodes, max_downloads=settings.dispatcher.max_downloads, now=now)
+        reason = awaited(connection, [node.name for node in settings.nodes], now, settings.sync.stale_after_s)
+    if reason:
+        return json_error(503, reason)
     wishes = Policy(stale_after_seconds=settings.sync.stale_after_s)
     codes = {node.name: availability(node, wishes) for node in fleet}
     if not all(codes.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -188,6 +189,22 @@ def test_arr_instances_are_asked_and_listed(make_app: AppMaker, node: ScriptedNo
 def test_without_arr_instances_the_list_is_empty(client: FlaskClient) -> None:
     """Not an error."""
     assert (client.get("/arr").status_code, _json(client.get("/arr"))) == (200, [])
+
+
+def test_a_new_store_is_not_ready_before_each_node_was_seen(
+    make_app: AppMaker, node: ScriptedNode, scripted: Callable[..., ScriptedNode]
+) -> None:
+    """Till then every submission is rejected; which node is missing is told alike."""
+    other = scripted(name="other")
+    app = make_app([node_entry(one) for one in (node, other)], polled=False)
+    client = app.test_client()
+    poll(app, node.name)
+    waiting = client.get("/readyz")
+    rejected = client.post("/submit", json={"magnet": made_up_magnet().magnet})
+    assert (waiting.status_code, rejected.status_code) == (503, 503)
+    assert "what is on other already is not known yet" in _json(waiting)["reason"] == _json(rejected)["reason"]
+    poll(app, other.name)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_ready_means_that_a_node_has_been_heard_of(make_app: AppMaker, node: ScriptedNode) -> None:
